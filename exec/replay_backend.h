@@ -1,0 +1,27 @@
+// Waits each op's and each transfer's planned duration from the moment it really starts, so that orders and dependencies can
+// be executed with many more stages than cores. Never waits until a planned absolute time.
+#pragma once
+
+#include <vector>
+
+#include "exec/run_schedule.h"
+
+namespace ppplan::exec {
+
+class ReplayBackend : public Backend {
+ public:
+  /// `duration_s[id]` of every op (both ops of a transfer alike), each multiplied by `scale`.
+  ReplayBackend(std::vector<double> duration_s, double scale);
+  void enter_lane(int device, const schedule::Lane& lane) override;
+  void compute(schedule::OpId id, const schedule::Op& op) override;
+  void transfer(schedule::OpId send_id, const schedule::Op& send, const schedule::Op& recv, int slot) override;
+
+ private:
+  std::vector<double> duration_s_;
+  double scale_;
+};
+
+/// The smallest factor of at least 1 by which the median positive duration reaches `median_s` (5 ms by default).
+double replay_scale(const std::vector<double>& duration_s, double median_s = 5e-3);
+
+}  // namespace ppplan::exec

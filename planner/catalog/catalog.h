@@ -1,0 +1,19 @@
+// The data that ships with ppplan: models, GPUs, vLLM versions. Embedded at build time; set_data_folder makes files of the
+// same names in a folder take precedence (--data DIR).
+#pragma once
+
+#include <string>
+
+#include "planner/input/document.h"
+
+namespace ppplan::catalog {
+
+/// "models.json", "gpus.json", "vllm.json". Parsed once; throws InputError when the folder's file is broken.
+const input::Document& models();
+const input::Document& gpus();
+const input::Document& vllm();
+
+/// Before any of the above is read.
+void set_data_folder(const std::string& folder);
+
+}  // namespace ppplan::catalog

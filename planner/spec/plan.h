@@ -1,0 +1,148 @@
+// A plan: which layers on which devices, how full the pipeline is kept, what that is predicted to do and how it was known.
+// Plain data; plan_json.h reads and writes it as `ppplan/plan/1`.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "planner/spec/cluster_spec.h"
+#include "planner/spec/model_spec.h"
+#include "planner/spec/workload.h"
+
+namespace ppplan::spec {
+
+enum class Verdict { fits, tight, oom };
+std::string_view name(Verdict verdict);  // "FITS", "TIGHT", "OOM"
+
+/// Bytes on the fullest device of a stage. budget = what the engine may use; kv = budget - weights - embedding - head -
+/// activation - cuda_graph; `other` lies outside the budget (context, communicators).
+struct StageMemory {
+  std::int64_t budget_bytes = 0;
+  std::int64_t weights_bytes = 0;
+  std::int64_t embedding_bytes = 0;
+  std::int64_t head_bytes = 0;
+  std::int64_t activation_bytes = 0;
+  std::int64_t cuda_graph_bytes = 0;
+  std::int64_t other_bytes = 0;
+  std::int64_t kv_bytes = 0;      // may be negative: that much is missing
+  std::int64_t margin_bytes = 0;  // smaller of (kv - KV of one request of max_model_len) and (free - budget - other)
+  bool operator==(const StageMemory&) const = default;
+};
+
+/// Layers [first_layer, end_layer), one tensor-parallel group of devices per replica, and the ends it owns.
+struct Stage {
+  int first_layer = 0;
+  int end_layer = 0;
+  bool embedding = false;
+  bool head = false;
+  std::vector<std::vector<int>> devices;  // [replica][tensor-parallel rank] -> index into the cluster's devices
+  Verdict verdict = Verdict::fits;
+  StageMemory memory;
+  std::int64_t kv_tokens = 0;  // that this stage alone could hold
+  double prefill_s = 0;        // one prefill micro-batch of max_num_batched_tokens
+  double decode_s = 0;         // one decode micro-batch of the in-flight cohort
+  bool operator==(const Stage&) const = default;
+};
+
+struct Parallel {
+  int tp = 1;
+  int pp = 1;
+  int dp = 1;
+  bool operator==(const Parallel&) const = default;
+};
+
+/// How full the pipeline is kept. max_num_seqs counts the sequences of all batches in flight together, as vLLM does.
+struct MicroBatching {
+  int in_flight = 1;
+  int max_num_batched_tokens = 2048;
+  int max_num_seqs = 256;
+  int receive_buffers = 2;        // per edge
+  bool send_blocks_next = false;  // the next compute of a stage waits for its previous send (vLLM)
+  bool operator==(const MicroBatching&) const = default;
+};
+
+/// What one batch shape costs: every layer on the device of its stage, the ends, and what crosses each boundary. A stage's
+/// time is the sum of its layers' and of the ends that it owns.
+struct BatchTimes {
+  BatchShape shape;
+  std::vector<double> layer_s;               // [layer]
+  double embedding_s = 0;
+  double head_s = 0;                         // 0 where the batch samples nothing
+  std::vector<double> boundary_latency_s;    // [stages - 1]: the part of the transfer out of a stage that no link shares
+  std::vector<std::int64_t> boundary_bytes;  // [stages - 1]: over the links, all tensor-parallel ranks together
+  double token_return_s = 0;
+  double relative_error = 0;  // 90th percentile of what such times miss by
+  bool outside = false;       // at least one time lies outside of what was measured
+  bool operator==(const BatchTimes&) const = default;
+};
+
+struct Range {
+  double low = 0;
+  double high = 0;
+  bool operator==(const Range&) const = default;
+};
+
+struct Predicted {
+  double output_tokens_per_s = 0;
+  double total_tokens_per_s = 0;
+  double ttft_s = 0;
+  double tpot_s = 0;
+  double bubble_fraction = 0;
+  double balance = 1;  // mean / max stage time of a decode round (of prefill when nothing is decoded)
+  std::int64_t kv_tokens = 0;
+  int limiting_stage = 0;
+  double lower_bound_s = 0;  // of the simulated makespan
+  std::string simulated_by;  // "simgrid" or "analytic"
+  std::map<std::string, Range> uncertainty;  // by the names above
+  bool operator==(const Predicted&) const = default;
+};
+
+struct Neighbour {
+  std::vector<int> partition;
+  std::int64_t kv_tokens = 0;
+  double output_tokens_per_s = 0;
+  Verdict verdict = Verdict::fits;
+  bool operator==(const Neighbour&) const = default;
+};
+
+struct Launch {
+  std::map<std::string, std::string> env;
+  std::string command;
+  bool operator==(const Launch&) const = default;
+};
+
+struct Provenance {
+  std::string costs;    // "measured", "fitted", "roofline": where the compute times come from
+  std::string engine;   // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
+  std::string profile;  // file or shipped profile; "" of a roofline
+  std::string vllm;     // whose rules: "0.26"
+  bool operator==(const Provenance&) const = default;
+};
+
+struct Plan {
+  ModelSpec model;
+  ClusterSpec cluster;
+  Workload workload;
+  int max_model_len = 8192;
+  double gpu_memory_utilization = 0.9;
+  Parallel parallel;
+  std::vector<int> partition;  // layers per stage
+  std::vector<Stage> stages;
+  MicroBatching micro_batching;
+  std::vector<BatchTimes> times;  // prefill chunks of one prompt in order, then the decode step of the in-flight cohort
+  Predicted predicted;
+  Verdict verdict = Verdict::fits;
+  std::vector<std::string> warnings;
+  std::vector<Neighbour> neighbours;
+  Launch launch;
+  Provenance provenance;
+  std::vector<std::string> assumed;
+  std::map<std::string, std::string> inputs;  // the flags as given
+  bool operator==(const Plan&) const = default;
+};
+
+}  // namespace ppplan::spec

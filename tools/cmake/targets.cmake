@@ -1,0 +1,48 @@
+# The three ways a target is declared here, so that each folder's list is only its sources and what it links.
+
+# ppplan_compile_options(TARGET): warnings and include root that every target of ours shares.
+function(ppplan_compile_options target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wconversion $<$<BOOL:${PPPLAN_WERROR}>:-Werror>)
+  target_include_directories(${target} PUBLIC ${CMAKE_SOURCE_DIR})
+endfunction()
+
+# ppplan_library(NAME SOURCES file... LINKS target...): static library ppplan_NAME with the alias ppplan::NAME.
+function(ppplan_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINKS;PRIVATE_LINKS" ${ARGN})
+  if(NOT ARG_SOURCES)
+    add_library(ppplan_${name} INTERFACE)
+    add_library(ppplan::${name} ALIAS ppplan_${name})
+    target_link_libraries(ppplan_${name} INTERFACE ${ARG_LINKS})
+    return()
+  endif()
+  add_library(ppplan_${name} STATIC ${ARG_SOURCES})
+  add_library(ppplan::${name} ALIAS ppplan_${name})
+  target_link_libraries(ppplan_${name} PUBLIC ${ARG_LINKS} PRIVATE ${ARG_PRIVATE_LINKS})
+  ppplan_compile_options(ppplan_${name})
+endfunction()
+
+# ppplan_embed(TARGET NAMESPACE file...): adds to TARGET a source that defines
+# `std::string_view NAMESPACE::embedded_file(std::string_view name)` and `embedded_names()` over the given files.
+function(ppplan_embed target namespace)
+  set(output ${CMAKE_CURRENT_BINARY_DIR}/${target}_embedded.cpp)
+  add_custom_command(
+    OUTPUT ${output}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${output} -DNAMESPACE=${namespace} "-DFILES=${ARGN}"
+            -P ${CMAKE_SOURCE_DIR}/tools/cmake/embed.cmake
+    DEPENDS ${ARGN} ${CMAKE_SOURCE_DIR}/tools/cmake/embed.cmake
+    VERBATIM)
+  target_sources(${target} PRIVATE ${output})
+endfunction()
+
+# ppplan_test(NAME SOURCES file... LINKS target... [LABEL label]): a GoogleTest program; label `unit` unless told.
+function(ppplan_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LINKS" ${ARGN})
+  if(NOT ARG_LABEL)
+    set(ARG_LABEL unit)
+  endif()
+  add_executable(test_${name} ${ARG_SOURCES})
+  target_link_libraries(test_${name} PRIVATE ${ARG_LINKS} GTest::gtest GTest::gmock GTest::gtest_main)
+  target_compile_definitions(test_${name} PRIVATE PPPLAN_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+  ppplan_compile_options(test_${name})
+  gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+endfunction()

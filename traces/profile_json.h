@@ -1,0 +1,20 @@
+// Profiles as documents: `ppplan/profile/1`.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/input/document.h"
+#include "traces/profile.h"
+
+namespace ppplan::traces {
+
+input::Json to_json(const Profile& profile);
+/// Throws InputError: missing fields, times that are negative, not finite or zero, counts below 1.
+Profile profile_from_json(const input::Node& node);
+
+/// Names ("h100-sxm.vllm", ...) of the profiles embedded in the binary, and one of them.
+std::vector<std::string> shipped_profile_names();
+Profile shipped_profile(const std::string& name);
+
+}  // namespace ppplan::traces
