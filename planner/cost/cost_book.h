@@ -1,16 +1,15 @@
-// What a batch costs on a device: from measured profiles where they hold the operations, from the stated roofline otherwise.
+// What a batch costs on a device: from measured profiles where they hold the operations, from the stated roofline
+// otherwise.
 //
-// Roofline of an operation with F floating-point operations and B bytes of memory traffic:
-//   seconds = max(F / (0.60 * peak), B / (0.80 * memory bandwidth)) + 4 us per kernel
-// (efficiencies assumed; README of traces/profiles shows what it misses by on measured tables.) A layer from a GPU profile is
-// the sum of its GEMMs, its attention, its all-reduces over the tensor-parallel group, and norms, rotary embedding and
-// activation as memory traffic. A layer from a host profile was measured whole.
+// A layer from a GPU profile is the sum of its GEMMs, its attention, its all-reduces over the tensor-parallel group,
+// and of norms, rotary embedding and activation as memory traffic (layer_operations.h). A layer from a host profile was
+// measured whole. Where a profile lacks one of the operations, the roofline of roofline.h stands in for that operation
+// and the origin says so.
 #pragma once
 
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "planner/spec/cluster_spec.h"
@@ -22,13 +21,13 @@
 namespace ppplan::cost {
 
 /// Which way a time became known, worst part counting.
-enum class Origin { measured, fitted, roofline };
+enum class Origin { measured, fitted, roofline, assumed };
 std::string_view name(Origin origin);
 
 struct LayerTimes {
   std::vector<double> layer_s;  // [layer]
   double embedding_s = 0;
-  double head_s = 0;            // for shape.sequences sampled tokens; 0 when the shape samples nothing
+  double head_s = 0;  // for shape.sequences sampled tokens; 0 when the shape samples nothing
   double relative_error = 0;
   bool outside = false;
   Origin origin = Origin::measured;
@@ -53,16 +52,14 @@ class CostBook {
   explicit CostBook(std::vector<Entry> profiles);
 
   /// All layers of `model` on one tensor-parallel group of `tp` devices like `device` whose ranks talk over `tp_link`.
-  const LayerTimes& layer_times(const spec::ModelSpec& model, const spec::Device& device, int tp, spec::LinkKind tp_link,
-                                const spec::BatchShape& shape);
-  /// Software part of a message of `bytes` that alone on its route would move at `bandwidth`: what a measured send/recv curve
-  /// says minus bytes/bandwidth, at least 0; stated defaults per kind of link where nothing was measured.
-  MessageTime message(const spec::Device& sender, spec::LinkKind kind, double bandwidth_bytes_per_s, double bytes) const;
-  /// Bandwidth that one flow reaches on that kind of link from that device, if measured.
-  std::optional<double> measured_bandwidth(const spec::Device& sender, spec::LinkKind kind) const;
+  const LayerTimes& layer_times(const spec::ModelSpec& model, const spec::Device& device, int tp,
+                                spec::LinkKind tp_link, const spec::BatchShape& shape);
+  /// Software part of a message of `bytes` that alone on its route would move at `bandwidth`: what a measured send/recv
+  /// curve says minus bytes/bandwidth, at least 0; stated defaults per kind of link where nothing was measured.
+  MessageTime message(const spec::Device& sender, spec::LinkKind kind, double bandwidth_bytes_per_s,
+                      double bytes) const;
 
  private:
-  struct Key;
   std::vector<Entry> profiles_;
   std::map<std::string, LayerTimes> memo_;
 };

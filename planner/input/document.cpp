@@ -113,8 +113,9 @@ double Node::number(double low, double high) const {
 std::int64_t Node::integer(std::int64_t low, std::int64_t high) const {
   const bool bounded = low > std::numeric_limits<std::int64_t>::min();
   const bool capped = high < std::numeric_limits<std::int64_t>::max();
-  const std::string expected = range("a whole number", bounded ? static_cast<double>(low) : std::numeric_limits<double>::lowest(),
-                                     capped ? static_cast<double>(high) : std::numeric_limits<double>::max());
+  const std::string expected =
+      range("a whole number", bounded ? static_cast<double>(low) : std::numeric_limits<double>::lowest(),
+            capped ? static_cast<double>(high) : std::numeric_limits<double>::max());
   if (!value_->is_number()) fail(expected);
   if (value_->is_number_unsigned() && value_->get<std::uint64_t>() > static_cast<std::uint64_t>(high)) fail(expected);
   if (value_->is_number_float()) {

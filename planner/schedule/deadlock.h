@@ -8,9 +8,9 @@
 
 namespace ppplan::schedule {
 
-/// Structural faults: ids, lanes or partners that do not fit together, an op in no lane or in two, a transfer whose ends
-/// name different peers, sends and receives of an edge in different orders, negative or non-finite times. One sentence each;
-/// empty = sound.
+/// Structural faults: ids, lanes or partners that do not fit together, an op in no lane or in two, a transfer whose
+/// ends name different peers, sends and receives of an edge in different orders, negative or non-finite times. One
+/// sentence each; empty = sound.
 std::vector<std::string> faults(const Schedule& schedule);
 
 struct Progress {

@@ -1,5 +1,5 @@
-// When each op starts and ends if no link is shared: the longest path through the schedule, computed by interpreting its
-// lanes. Independent of the simulator, which must agree with it to 1e-9 on clusters without shared links.
+// When each op starts and ends if no link is shared: the longest path through the schedule, computed by interpreting
+// its lanes. Independent of the simulator, which must agree with it to 1e-9 on clusters without shared links.
 #pragma once
 
 #include <span>

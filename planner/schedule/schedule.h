@@ -1,17 +1,21 @@
 // What will be done: an explicit list of operations per device. The simulator, the executor, the longest path and the
 // deadlock check all interpret this one list, with one meaning:
 //
-// * A device has one compute lane and one lane per (peer, direction). A lane runs its ops in order; an op starts when it
+// * A device has one compute lane and one lane per (peer, direction). A lane runs its ops in order; an op starts when
+// it
 //   heads its lane and every op in its `after` list has ended.
-// * A transfer is one activity. It starts when its Send and its Recv both head their lanes with their `after` lists ended
-//   (rendezvous) and a receive buffer of that edge is free: the k-th transfer of an edge needs the consumers of transfer
-//   k - receive_buffers to have ended. A consumer of a transfer is any op that lists its Recv in `after`. Both its ops end
-//   together. It occupies no compute lane.
-// * Ops of one lane that share a `group` (>= 0) are issued together: each starts as soon as its own conditions hold, once
+// * A transfer is one activity. It starts when its Send and its Recv both head their lanes with their `after` lists
+// ended
+//   (rendezvous) and a receive buffer of that edge is free: the k-th transfer of an edge needs the consumers of
+//   transfer k - receive_buffers to have ended. A consumer of a transfer is any op that lists its Recv in `after`. Both
+//   its ops end together. It occupies no compute lane.
+// * Ops of one lane that share a `group` (>= 0) are issued together: each starts as soon as its own conditions hold,
+// once
 //   everything before the group has ended, and the lane goes on when all of them have ended.
 //
-// Times are seconds; a compute op lasts `seconds`. A transfer lasts `seconds` (software latency, shared with nobody) plus
-// the time its `bytes` take over the links of the cluster, which it shares; without a cluster it lasts `seconds` alone.
+// Times are seconds; a compute op lasts `seconds`. A transfer lasts `seconds` (software latency, shared with nobody)
+// plus the time its `bytes` take over the links of the cluster, which it shares; without a cluster it lasts `seconds`
+// alone.
 #pragma once
 
 #include <cstdint>
@@ -28,8 +32,8 @@ using OpId = int;
 struct Op {
   traces::OpKey key;
   int device = 0;
-  int peer = -1;     // the other device of a Send, Recv or TokenReturn; -1 of compute
-  OpId partner = -1; // the Recv of a Send and the Send of a Recv; -1 of everything else
+  int peer = -1;      // the other device of a Send, Recv or TokenReturn; -1 of compute
+  OpId partner = -1;  // the Recv of a Send and the Send of a Recv; -1 of everything else
   double seconds = 0;
   std::int64_t bytes = 0;
   std::vector<OpId> after;
@@ -46,8 +50,9 @@ struct Lane {
   bool operator==(const Lane&) const = default;
 };
 
-/// A device of a schedule is one stage of one replica: `members` are the cluster devices of its tensor-parallel group, rank
-/// by rank. A transfer of `bytes` between two such groups travels as one flow of bytes/size per pair of equal ranks.
+/// A device of a schedule is one stage of one replica: `members` are the cluster devices of its tensor-parallel group,
+/// rank by rank. A transfer of `bytes` between two such groups travels as one flow of bytes/size per pair of equal
+/// ranks.
 struct ScheduleDevice {
   std::string name;
   std::vector<int> members;
@@ -62,8 +67,8 @@ struct Schedule {
   bool operator==(const Schedule&) const = default;
 };
 
-/// How tokens of a decode round come back: a TokenReturn is a transfer like any other, a Send/Recv pair of ops whose keys
-/// have kind token_return on both ends, on lanes of their own.
+/// How tokens of a decode round come back: a TokenReturn is a transfer like any other, a Send/Recv pair of ops whose
+/// keys have kind token_return on both ends, on lanes of their own.
 inline bool is_transfer(const Op& op) { return op.partner >= 0; }
 
 /// Appends compute to the device's compute lane and returns its id.
@@ -73,8 +78,8 @@ struct TransferIds {
   OpId send;
   OpId recv;
 };
-/// Appends a Send to `from`'s lane to `to`, and its Recv to `to`'s lane from `from`. `key.kind` may be send (the Recv gets
-/// recv) or token_return (both get it). The Send waits for `after`.
+/// Appends a Send to `from`'s lane to `to`, and its Recv to `to`'s lane from `from`. `key.kind` may be send (the Recv
+/// gets recv) or token_return (both get it). The Send waits for `after`.
 TransferIds add_transfer(Schedule& schedule, int from, int to, traces::OpKey key, double seconds, std::int64_t bytes,
                          std::vector<OpId> after);
 

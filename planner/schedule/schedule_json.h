@@ -7,7 +7,8 @@
 namespace ppplan::schedule {
 
 input::Json to_json(const Schedule& schedule);
-/// Throws InputError for missing fields, unknown kinds, ids that repeat or are not there, and every fault of deadlock.h.
+/// Throws InputError for missing fields, unknown kinds, ids that repeat or are not there, and every fault of
+/// deadlock.h.
 Schedule schedule_from_json(const input::Node& node);
 
 }  // namespace ppplan::schedule

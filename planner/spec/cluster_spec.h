@@ -1,11 +1,11 @@
 // Devices and the links between them, shared as they are in hardware.
 //
-// A device hangs on one or more paths. A path is the chain of links from the device up to a meeting point (an NVSwitch, the
-// host bridge of a node, the network). Two devices talk over the first meeting point, in the sender's order, that both have;
-// the route goes up the sender's chain and down the receiver's, and the links that both chains share at their upper end are
-// left out (two cards below one PCIe switch do not cross its uplink).
-// Every link carries `bandwidth_bytes_per_s` each way, or in both ways together when half_duplex. Flows that cross the same
-// link in the same direction share it max-min fairly.
+// A device hangs on one or more paths. A path is the chain of links from the device up to a meeting point (an NVSwitch,
+// the host bridge of a node, the network). Two devices talk over the first meeting point, in the sender's order, that
+// both have; the route goes up the sender's chain and down the receiver's, and the links that both chains share at
+// their upper end are left out (two cards below one PCIe switch do not cross its uplink). Every link carries
+// `bandwidth_bytes_per_s` each way, or in both ways together when half_duplex. Flows that cross the same link in the
+// same direction share it max-min fairly.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,8 @@ enum class DType { fp32, bf16, fp16, fp8, int8, int4, nvfp4 };
 
 std::string_view name(DType dtype);
 std::optional<DType> dtype(std::string_view name);
-/// Bytes of one element, scales included where the format has them: nvfp4 carries one fp8 scale per 16 elements (0.5625),
-/// int4 one fp16 scale and zero point per 128 (0.53125).
+/// Bytes of one element, scales included where the format has them: nvfp4 carries one fp8 scale per 16 elements
+/// (0.5625), int4 one fp16 scale and zero point per 128 (0.53125).
 double bytes_per_element(DType dtype);
 
 }  // namespace ppplan::spec

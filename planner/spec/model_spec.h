@@ -33,7 +33,7 @@ struct Attention {
 
 struct FeedForward {
   FeedForwardKind kind = FeedForwardKind::dense;
-  int intermediate = 0;         // of the dense block; of one expert when kind is moe
+  int intermediate = 0;  // of the dense block; of one expert when kind is moe
   int experts = 0;
   int experts_per_token = 0;
   int shared_intermediate = 0;  // width of always-active experts together; 0 without
@@ -77,7 +77,8 @@ std::int64_t embedding_bytes(const ModelSpec& model);
 std::int64_t head_bytes(const ModelSpec& model);
 /// KV cache of one token in one layer, all heads: 2 * kv_heads * head_dim * bytes.
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer);
-/// Floating-point operations of one token in one layer whose attention looks at `context` tokens (clipped to the window).
+/// Floating-point operations of one token in one layer whose attention looks at `context` tokens (clipped to the
+/// window).
 double flops_per_token(const ModelSpec& model, const Layer& layer, double context);
 /// Of the head, per sampled token.
 double head_flops_per_token(const ModelSpec& model);

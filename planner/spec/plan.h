@@ -1,5 +1,5 @@
-// A plan: which layers on which devices, how full the pipeline is kept, what that is predicted to do and how it was known.
-// Plain data; plan_json.h reads and writes it as `ppplan/plan/1`.
+// A plan: which layers on which devices, how full the pipeline is kept, what that is predicted to do and how it was
+// known. Plain data; plan_json.h reads and writes it as `ppplan/plan/1`.
 #pragma once
 
 #include <cstdint>
@@ -30,6 +30,7 @@ struct StageMemory {
   std::int64_t other_bytes = 0;
   std::int64_t kv_bytes = 0;      // may be negative: that much is missing
   std::int64_t margin_bytes = 0;  // smaller of (kv - KV of one request of max_model_len) and (free - budget - other)
+  std::int64_t uncertainty_bytes = 0;  // by which the estimated parts may be off; TIGHT = |margin| below it
   bool operator==(const StageMemory&) const = default;
 };
 
@@ -65,14 +66,14 @@ struct MicroBatching {
   bool operator==(const MicroBatching&) const = default;
 };
 
-/// What one batch shape costs: every layer on the device of its stage, the ends, and what crosses each boundary. A stage's
-/// time is the sum of its layers' and of the ends that it owns.
+/// What one batch shape costs: every layer on the device of its stage, the ends, and what crosses each boundary. A
+/// stage's time is the sum of its layers' and of the ends that it owns.
 struct BatchTimes {
   BatchShape shape;
-  std::vector<double> layer_s;               // [layer]
+  std::vector<double> layer_s;  // [layer]
   double embedding_s = 0;
-  double head_s = 0;                         // 0 where the batch samples nothing
-  std::vector<double> boundary_latency_s;    // [stages - 1]: the part of the transfer out of a stage that no link shares
+  double head_s = 0;                       // 0 where the batch samples nothing
+  std::vector<double> boundary_latency_s;  // [stages - 1]: the part of the transfer out of a stage that no link shares
   std::vector<std::int64_t> boundary_bytes;  // [stages - 1]: over the links, all tensor-parallel ranks together
   double token_return_s = 0;
   double relative_error = 0;  // 90th percentile of what such times miss by
@@ -95,8 +96,8 @@ struct Predicted {
   double balance = 1;  // mean / max stage time of a decode round (of prefill when nothing is decoded)
   std::int64_t kv_tokens = 0;
   int limiting_stage = 0;
-  double lower_bound_s = 0;  // of the simulated makespan
-  std::string simulated_by;  // "simgrid" or "analytic"
+  double lower_bound_s = 0;                  // of the simulated makespan
+  std::string simulated_by;                  // "simgrid" or "analytic"
   std::map<std::string, Range> uncertainty;  // by the names above
   bool operator==(const Predicted&) const = default;
 };

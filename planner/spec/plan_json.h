@@ -1,5 +1,5 @@
-// Plans, models and clusters as documents: `ppplan/plan/1` and `ppplan/cluster/1`. A plan document holds all of its inputs
-// (model, cluster, workload, costs), so that it can be run, explained and verified without any other file.
+// Plans, models and clusters as documents: `ppplan/plan/1` and `ppplan/cluster/1`. A plan document holds all of its
+// inputs (model, cluster, workload, costs), so that it can be run, explained and verified without any other file.
 #pragma once
 
 #include "planner/input/document.h"

@@ -1,8 +1,8 @@
 // Clusters from flags: --gpus 8 --gpu h100-sxm, --gpus 2xrtx4090,1xrtx3090, --nodes, --gpu-spec, --network, or a file.
 //
-// Links that nobody described follow the card: NVLink cards meet in their node's NVSwitch (a pair's bridge for bridged cards),
-// PCIe cards hang in pairs below a switch whose uplink they share, CPU cores share the memory bus; nodes meet in the network
-// over one NIC a node (assumed, and said so).
+// Links that nobody described follow the card: NVLink cards meet in their node's NVSwitch (a pair's bridge for bridged
+// cards), PCIe cards hang in pairs below a switch whose uplink they share, CPU cores share the memory bus; nodes meet
+// in the network over one NIC a node (assumed, and said so).
 #pragma once
 
 #include <optional>
@@ -14,13 +14,13 @@
 namespace ppplan::spec {
 
 struct ClusterFlags {
-  std::string gpus = "1";                   // "8", "2xrtx4090,1xrtx3090"
-  std::string gpu = "h100-sxm";             // kind of a bare number
-  std::string nodes;                        // "", "2", "4,4,2"
-  std::vector<std::string> gpu_specs;       // 'name:mem=24GiB,bw=936GB/s,bf16=142TFLOPS[,link=pcie4x16|nvlink300GB/s]'
-  std::optional<std::string> network;       // 'bw=12.5GB/s,latency=10us'
-  std::string cluster_file;                 // replaces all of the above
-  std::vector<std::string> reserves;        // "0=2GiB"
+  std::string gpus = "1";              // "8", "2xrtx4090,1xrtx3090"
+  std::string gpu = "h100-sxm";        // kind of a bare number
+  std::string nodes;                   // "", "2", "4,4,2"
+  std::vector<std::string> gpu_specs;  // 'name:mem=24GiB,bw=936GB/s,bf16=142TFLOPS[,link=pcie4x16|nvlink300GB/s]'
+  std::optional<std::string> network;  // 'bw=12.5GB/s,latency=10us'
+  std::string cluster_file;            // replaces all of the above
+  std::vector<std::string> reserves;   // "0=2GiB"
 };
 
 /// Throws InputError that names the flag, what was expected and what was found.

@@ -9,8 +9,8 @@
 
 namespace ppplan::spec {
 
-/// Throws InputError: unknown name (with the nearest known one), missing file, unknown architecture (with the known ones),
-/// or a field of the wrong type or out of range.
+/// Throws InputError: unknown name (with the nearest known one), missing file, unknown architecture (with the known
+/// ones), or a field of the wrong type or out of range.
 ModelSpec read_model(const std::string& name_or_path);
 /// A Hugging Face config: architectures Llama, Qwen2, Qwen3, Mistral, Mixtral, Qwen3Moe (ForCausalLM).
 ModelSpec model_from_config(const input::Node& config, const std::string& name);

@@ -1,0 +1,174 @@
+#include "planner/cost/layer_operations.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/cost/roofline.h"
+
+namespace ppplan::cost {
+namespace {
+
+using spec::BatchShape;
+using spec::Layer;
+
+/// Activations travel and are normed in 2 bytes on GPUs whatever the weights are.
+constexpr double activation_bytes = 2;
+
+PartTime assumed(double seconds) { return {seconds, seconds * roofline_relative_error, false, Origin::roofline}; }
+
+PartTime known(const traces::OperationTime& time, Origin origin) {
+  return {time.seconds, time.seconds * time.relative_error, time.outside, origin};
+}
+
+std::optional<traces::OperationTime> ask(const Place& place, traces::OperationQuery query) {
+  return place.times ? place.times->operation(query) : std::nullopt;
+}
+
+/// Formats that no table holds run like the 16-bit one in compute, so only fp8 is asked for as itself.
+std::string gemm_dtype(spec::DType dtype) { return dtype == spec::DType::fp8 ? "fp8" : "bf16"; }
+
+PartTime gemm(const Place& place, double m, std::int64_t n, std::int64_t k) {
+  const auto rows = static_cast<double>(n), depth = static_cast<double>(k);
+  const bool tabled = place.model.dtype == spec::DType::bf16 || place.model.dtype == spec::DType::fp16 ||
+                      place.model.dtype == spec::DType::fp8;
+  if (tabled)
+    if (const auto time = ask(place, {"gemm", gemm_dtype(place.model.dtype), {{"n", n}, {"k", k}}, 1, m, 1, 0}))
+      return known(*time, Origin::fitted);
+  const double bytes =
+      rows * depth * spec::bytes_per_element(place.model.dtype) + m * (rows + depth) * activation_bytes;
+  return assumed(roofline_s(place.device, place.model.dtype, 2 * m * rows * depth, bytes));
+}
+
+PartTime attention(const Place& place, const spec::Attention& attention, const BatchShape& shape) {
+  const int heads = std::max(1, attention.heads / place.tp);
+  const int kv_heads = std::max(1, attention.kv_heads / place.tp);
+  const bool decode = shape.new_tokens == 1;
+  double past = shape.past_tokens;
+  if (attention.window > 0) past = std::min(past, static_cast<double>(attention.window));
+  const traces::Shape dims{{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", attention.head_dim}};
+  const std::string dtype = place.model.kv_dtype == spec::DType::fp8 ? "fp8" : "bf16";
+  if (const auto time = ask(place, {decode ? "generation_attention" : "context_attention", dtype, dims, 1,
+                                    static_cast<double>(shape.new_tokens), static_cast<double>(shape.sequences), past}))
+    return known(*time, Origin::fitted);
+  const double context = past + 0.5 * (shape.new_tokens + 1);
+  const double flops = 4.0 * heads * attention.head_dim * context * shape.tokens();
+  const double kv_bytes = 2.0 * kv_heads * attention.head_dim * (past + shape.new_tokens) * shape.sequences *
+                          spec::bytes_per_element(place.model.kv_dtype);
+  return assumed(roofline_s(place.device, spec::DType::bf16, flops, kv_bytes));
+}
+
+PartTime dense_block(const Place& place, int intermediate, double tokens) {
+  const int width = std::max(1, intermediate / place.tp);
+  PartTime time = gemm(place, tokens, 2 * width, place.model.hidden);
+  time += gemm(place, tokens, place.model.hidden, width);
+  time += assumed(traffic_s(place.device, 3.0 * tokens * width * activation_bytes));
+  return time;
+}
+
+PartTime experts(const Place& place, const spec::FeedForward& block, double tokens) {
+  const double chosen = static_cast<double>(block.experts_per_token) / block.experts;
+  const double touched = block.experts * (1 - std::pow(1 - chosen, tokens));
+  const double matrix = 3.0 * place.model.hidden * block.intermediate / place.tp;
+  const double flops = 2.0 * tokens * block.experts_per_token * matrix;
+  const double moved = touched * matrix * spec::bytes_per_element(place.model.dtype);
+  PartTime time = assumed(roofline_s(place.device, place.model.dtype, flops, moved));
+  time += gemm(place, tokens, block.experts, place.model.hidden);
+  time +=
+      assumed(traffic_s(place.device, 4.0 * tokens * block.experts_per_token * place.model.hidden * activation_bytes));
+  return time;
+}
+
+PartTime feed_forward(const Place& place, const spec::FeedForward& block, double tokens) {
+  if (block.kind == spec::FeedForwardKind::dense) return dense_block(place, block.intermediate, tokens);
+  PartTime time = experts(place, block, tokens);
+  if (block.shared_intermediate > 0) time += dense_block(place, block.shared_intermediate, tokens);
+  return time;
+}
+
+PartTime projections(const Place& place, const spec::Attention& attention, double tokens) {
+  const int heads = std::max(1, attention.heads / place.tp), kv_heads = std::max(1, attention.kv_heads / place.tp);
+  PartTime time = gemm(place, tokens, (heads + 2 * kv_heads) * attention.head_dim, place.model.hidden);
+  time += gemm(place, tokens, place.model.hidden, heads * attention.head_dim);
+  // Rotary embedding reads and writes queries and keys once.
+  time += assumed(traffic_s(place.device, 2.0 * tokens * (heads + kv_heads) * attention.head_dim * activation_bytes));
+  return time;
+}
+
+traces::Shape whole_layer_shape(const spec::ModelSpec& model, const Layer& layer) {
+  const auto& a = layer.attention;
+  const auto& f = layer.feed_forward;
+  return {{"hidden", model.hidden}, {"heads", a.heads},
+          {"kv_heads", a.kv_heads}, {"head_dim", a.head_dim},
+          {"window", a.window},     {"intermediate", f.intermediate},
+          {"experts", f.experts},   {"experts_per_token", f.experts_per_token}};
+}
+
+std::optional<PartTime> whole(const Place& place, const std::string& op, traces::Shape dims, const BatchShape& shape) {
+  const auto time = ask(place, {op, std::string(spec::name(place.model.dtype)), std::move(dims), place.tp,
+                                static_cast<double>(shape.new_tokens), static_cast<double>(shape.sequences),
+                                static_cast<double>(shape.past_tokens)});
+  if (!time) return std::nullopt;
+  return known(*time, Origin::measured);
+}
+
+}  // namespace
+
+PartTime& PartTime::operator+=(const PartTime& other) {
+  seconds += other.seconds;
+  weighted_error_s += other.weighted_error_s;
+  outside = outside || other.outside;
+  // Memory traffic of norms is always from the roofline; it is small, and its error is counted, so it does not rename
+  // the sum.
+  origin = seconds > 0 && other.seconds > 0.2 * seconds ? std::max(origin, other.origin) : origin;
+  return *this;
+}
+
+PartTime all_reduce_time(const Place& place, double bytes) {
+  if (place.tp == 1) return {};
+  if (place.times)
+    if (const auto time = place.times->link("all_reduce", spec::name(place.tp_link), place.tp, bytes))
+      return known(*time, Origin::fitted);
+  // Ring: each rank sends and receives 2 (t-1)/t of the message. Rates of one direction, assumed.
+  const double rate = place.tp_link == spec::LinkKind::nvlink ? 300e9
+                      : place.tp_link == spec::LinkKind::pcie ? 20e9
+                                                              : 10e9;
+  return assumed(15e-6 + 2.0 * (place.tp - 1) / place.tp * bytes / rate);
+}
+
+PartTime layer_time(const Place& place, const Layer& layer, const BatchShape& shape) {
+  if (auto time = whole(place, "layer", whole_layer_shape(place.model, layer), shape)) return *time;
+  const double tokens = shape.tokens();
+  PartTime time = projections(place, layer.attention, tokens);
+  time += attention(place, layer.attention, shape);
+  time += feed_forward(place, layer.feed_forward, tokens);
+  for (int i = 0; i < 2; ++i) time += all_reduce_time(place, tokens * place.model.hidden * activation_bytes);
+  for (int i = 0; i < 2; ++i)
+    time += assumed(traffic_s(place.device, 4.0 * tokens * place.model.hidden * activation_bytes));
+  return time;
+}
+
+PartTime embedding_time(const Place& place, const BatchShape& shape) {
+  const traces::Shape dims{{"hidden", place.model.hidden}, {"vocabulary", place.model.vocabulary}};
+  const BatchShape rows{1, shape.tokens(), 0, true};
+  if (auto time = whole(place, "embedding", dims, rows)) return *time;
+  PartTime time = assumed(traffic_s(place.device, 2.0 * shape.tokens() * place.model.hidden * activation_bytes));
+  time += all_reduce_time(place, 1.0 * shape.tokens() * place.model.hidden * activation_bytes);
+  return time;
+}
+
+PartTime head_time(const Place& place, const BatchShape& shape) {
+  if (!shape.samples) return {};
+  const traces::Shape dims{{"hidden", place.model.hidden}, {"vocabulary", place.model.vocabulary}};
+  if (auto time = whole(place, "head", dims, {1, shape.sequences, 0, true})) return *time;
+  const double rows = shape.sequences;
+  // Engines keep the head in 16 bits when the layers are quantized.
+  spec::ModelSpec plain = place.model;
+  if (plain.dtype != spec::DType::fp32) plain.dtype = spec::DType::bf16;
+  const Place wide{plain, place.device, place.tp, place.tp_link, place.times};
+  PartTime time = gemm(wide, rows, std::max(1, plain.vocabulary / place.tp), plain.hidden);
+  // The sampler reads and writes the logits in 4 bytes about four times (scale, softmax, sort, draw).
+  time += assumed(traffic_s(place.device, 4.0 * 4.0 * rows * plain.vocabulary));
+  return time;
+}
+
+}  // namespace ppplan::cost
