@@ -4,6 +4,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <numeric>
 #include <sstream>
 
@@ -12,10 +13,12 @@
 namespace ppplan::input {
 namespace {
 
-std::string shortened(std::string text) {
+std::string shortened(const std::string& text) {
   constexpr std::size_t longest = 60;
-  if (text.size() > longest) text = text.substr(0, longest) + "...";
-  return text;
+  if (text.size() <= longest) return text;
+  std::size_t end = longest;  // not inside of a UTF-8 sequence
+  while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;
+  return text.substr(0, end) + "...";
 }
 
 std::string described(const Json& value) {
@@ -33,7 +36,7 @@ std::string escaped(std::string_view key) {
 
 std::string plain(double value) {
   std::ostringstream out;
-  out << value;
+  out << std::setprecision(15) << value;
   return out.str();
 }
 
@@ -41,6 +44,7 @@ std::string range(const std::string& what, double low, double high) {
   if (low > std::numeric_limits<double>::lowest() && high < std::numeric_limits<double>::max())
     return what + " from " + plain(low) + " to " + plain(high);
   if (low > std::numeric_limits<double>::lowest()) return what + " of at least " + plain(low);
+  if (high < std::numeric_limits<double>::max()) return what + " of at most " + plain(high);
   return what;
 }
 
@@ -117,7 +121,8 @@ std::int64_t Node::integer(std::int64_t low, std::int64_t high) const {
       range("a whole number", bounded ? static_cast<double>(low) : std::numeric_limits<double>::lowest(),
             capped ? static_cast<double>(high) : std::numeric_limits<double>::max());
   if (!value_->is_number()) fail(expected);
-  if (value_->is_number_unsigned() && value_->get<std::uint64_t>() > static_cast<std::uint64_t>(high)) fail(expected);
+  if (value_->is_number_unsigned() && (high < 0 || value_->get<std::uint64_t>() > static_cast<std::uint64_t>(high)))
+    fail(expected);
   if (value_->is_number_float()) {
     const double value = value_->get<double>();
     if (std::abs(value) > 9e15 || value != std::floor(value)) fail(expected);
@@ -142,7 +147,7 @@ std::string Node::text() const {
 void Node::expect_format(std::string_view prefix, int newest) const {
   const Node format = at("format");
   const std::string found = format.text();
-  const std::string expected = "\"" + std::string(prefix) + "1\"";
+  const std::string expected = std::string("\"").append(prefix).append("1\"");
   if (!found.starts_with(prefix)) format.fail(expected);
   const std::string version = found.substr(prefix.size());
   for (int v = 1; v <= newest; ++v)
@@ -162,6 +167,8 @@ Document parse_document(std::string_view text, const std::string& source) {
   } catch (const Json::parse_error& error) {
     const bool ended = error.byte > text.size();
     throw InputError(source, position(text, error.byte), "JSON", ended ? "the end of the text" : "something else");
+  } catch (const Json::exception&) {  // syntactically JSON, but a number of it has no double
+    throw InputError(source, "", "JSON with numbers up to 1.8e308", "a larger one");
   }
 }
 
