@@ -1,4 +1,5 @@
-// The exact contiguous partition: cut layers [0, L) into one run per stage so that the slowest stage is as fast as possible.
+// The exact contiguous partition: cut layers [0, L) into one run per stage so that the slowest stage is as fast as
+// possible.
 //
 //   minimise   max over stages s of  fixed_s[s] + sum of layer_s[kind[s]][l] over the layers l of s
 //   such that  every stage has at least one layer, cuts are allowed ones,
@@ -21,7 +22,7 @@ struct PartitionProblem {
   std::vector<double> layer_bytes;           // [layer]; empty = no caps
   std::vector<double> fixed_bytes;           // [stage]; empty = 0
   std::vector<double> capacity_bytes;        // [stage]
-  std::vector<bool> cut_allowed;             // [layer]: may a stage begin at this layer; empty = everywhere; [0] is ignored
+  std::vector<bool> cut_allowed;  // [layer]: may a stage begin at this layer; empty = everywhere; [0] is ignored
 };
 
 struct Partition {
@@ -30,9 +31,9 @@ struct Partition {
   bool operator==(const Partition&) const = default;
 };
 
-/// The optimum, or nothing when no partition satisfies the constraints. Among equal bottlenecks a more even one is preferred
-/// where that costs nothing. Throws input::InputError for sizes that disagree, more stages than layers are not an error but
-/// infeasible. 10,000 layers over 64 stages take less than a millisecond.
+/// The optimum, or nothing when no partition satisfies the constraints. Among equal bottlenecks a more even one is
+/// preferred where that costs nothing. Throws input::InputError for sizes that disagree, more stages than layers are
+/// not an error but infeasible. 10,000 layers over 64 stages take less than a millisecond.
 std::optional<Partition> optimal_partition(const PartitionProblem& problem);
 
 /// Slowest stage of a given partition (sizes must fit).

@@ -1,7 +1,7 @@
 // Enumerates (tp, pp, dp), micro-batch settings and partitions; prunes with counted reasons; ranks.
 //
-// Candidates are assessed in closed form; the finalists go to the simulator through an evaluator of batches, so that this
-// layer knows neither SimGrid nor the executor.
+// Candidates are assessed in closed form; the finalists go to the simulator through an evaluator of batches, so that
+// this layer knows neither SimGrid nor the executor.
 #pragma once
 
 #include <atomic>
@@ -24,13 +24,13 @@ struct Request {
   spec::ModelSpec model;
   spec::ClusterSpec cluster;
   spec::Workload workload;
-  std::optional<int> tp, pp, dp;                // pinned parts
-  std::optional<std::vector<int>> partition;    // pinned; checked for length, sum and >= 1
+  std::optional<int> tp, pp, dp;              // pinned parts
+  std::optional<std::vector<int>> partition;  // pinned; checked for length, sum and >= 1
   std::optional<int> max_num_batched_tokens, max_num_seqs, max_model_len;
   double gpu_memory_utilization = 0.9;
-  std::string vllm;                             // whose rules; "" = newest known
-  int top = 5;                                  // plans to return
-  std::map<std::string, std::string> inputs;    // the flags as given, echoed
+  std::string vllm;                           // whose rules; "" = newest known
+  int top = 5;                                // plans to return
+  std::map<std::string, std::string> inputs;  // the flags as given, echoed
   std::vector<std::string> assumed;
 };
 
@@ -49,9 +49,9 @@ struct Counts {
 };
 
 struct Result {
-  std::vector<spec::Plan> plans;           // best first; when the best has pp = 1, the best with pp > 1 is among them
-  std::vector<Alternative> alternatives;   // every factorization not chosen
-  std::vector<spec::Plan> pareto;          // throughput against KV tokens against TTFT
+  std::vector<spec::Plan> plans;          // best first; when the best has pp = 1, the best with pp > 1 is among them
+  std::vector<Alternative> alternatives;  // every factorization not chosen
+  std::vector<spec::Plan> pareto;         // throughput against KV tokens against TTFT
   Counts counts;
   bool interrupted = false;
   bool feasible = true;  // false: plans holds the least bad one, verdict OOM
