@@ -1,7 +1,20 @@
 // Answers "how long does this operation take" from a Profile.
 //
-// Between measured points times are interpolated; past them the nearest measured time is scaled by the roofline-like rule
-// stated in operation_times.cpp and `outside` is set, so that no caller extrapolates unknowingly.
+// Measured operations. Those of one (op, dtype, tp, shape) are a set. An operation without dtype or shape stands for
+// any, after the ones that name it. A question at a measured (tokens, batch, kv_tokens) gets the measured median.
+// Otherwise, with t new tokens in each of b sequences that hold s tokens already:
+//   decode, t = 1:   T(b, s), from the points with one token
+//   prefill, t > 1:  T(u, y) with u = b t new tokens in all, and y = s + (t - u) / 2
+// The b t tokens of prefill attend to b t (s + t/2) earlier ones, and y is the cache at which one sequence of u tokens
+// attends to as many. So points of batch 1 answer for batches, and y may fall below 0. Both are surfaces as
+// operation_times_surface.h interpolates them. A set that has points of the other phase only answers with those,
+// `outside`.
+//
+// Links. log T is linear in log bytes between measured sizes; a number of ranks between two measured ones is
+// interpolated likewise. Below the smallest size the time stays, above the largest it grows in proportion to the bytes.
+//
+// Past what was measured times are scaled by the rules above and `outside` is set, so that no caller extrapolates
+// unknowingly.
 #pragma once
 
 #include <cstdint>
@@ -16,8 +29,9 @@ namespace ppplan::traces {
 
 struct OperationTime {
   double seconds = 0;
-  double relative_error = 0;  // 90th percentile of what such answers miss by, as a fraction; half the p10..p90 width where measured
-  bool outside = false;       // the question lies outside of what was measured
+  double relative_error =
+      0;  // 90th percentile of what such answers miss by, as a fraction; half the p10..p90 width where measured
+  bool outside = false;  // the question lies outside of what was measured
 };
 
 struct OperationQuery {
@@ -38,7 +52,8 @@ class OperationTimes {
   /// The time of an operation, or nothing when the profile holds no such operation (name, dtype, tp or, for operations
   /// without a fit over shapes, that shape).
   std::optional<OperationTime> operation(const OperationQuery& query) const;
-  /// The time of a message, or nothing when no such link was measured. `op` "send_recv" or "all_reduce".
+  /// The time of a message, or nothing when no such link was measured. `op` "send_recv" or "all_reduce". Of 0 bytes:
+  /// the smallest message.
   std::optional<OperationTime> link(std::string_view op, std::string_view link, int ranks, double bytes) const;
 
   const Profile& profile() const;

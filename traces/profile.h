@@ -15,8 +15,8 @@ namespace ppplan::traces {
 /// Dimensions that tell operations of one name apart, e.g. {"hidden":384,"heads":6,...} or {"n":1024,"k":384}.
 using Shape = std::map<std::string, std::int64_t>;
 
-/// One operation at one size. `tokens` are the new tokens of each sequence, `batch` the sequences, `kv_tokens` the tokens
-/// already in the cache of each sequence. A GEMM has tokens = m and batch = 1. Times are of one device.
+/// One operation at one size. `tokens` are the new tokens of each sequence, `batch` the sequences, `kv_tokens` the
+/// tokens already in the cache of each sequence. A GEMM has tokens = m and batch = 1. Times are of one device.
 struct Operation {
   std::string op;     // "layer", "embedding", "head", "gemm", "context_attention", "generation_attention"
   std::string dtype;  // "bf16", "fp8", "fp32", ... as computed in
@@ -29,18 +29,24 @@ struct Operation {
   double p10_s = 0;
   double p90_s = 0;
   int repeats = 1;
-  double alone_s = 0;  // median with every other core or device idle; 0 where it was not measured. median_s is the loaded one
+  double alone_s =
+      0;  // median with every other core or device idle; 0 where it was not measured. median_s is the loaded one
   bool operator==(const Operation&) const = default;
 };
 
 /// One message size on one kind of link. `op` is "send_recv" or "all_reduce"; `link` is "nvlink", "pcie", "network" or
-/// "memory" (two cores of one host); `ranks` take part; `bytes` is the message as one rank holds it.
+/// "memory" (two cores of one host); `ranks` take part; `bytes` is the message as one rank holds it. `from` and `to`
+/// are the ends that were measured (device or core indices; first and last rank of a collective); they don't tell
+/// samples apart.
 struct LinkSample {
   std::string op;
   std::string link;
   int ranks = 2;
+  int from = 0;
+  int to = 1;
   std::int64_t bytes = 0;
   double median_s = 0;
+  std::string engine;  // under which it was measured, e.g. "nccl"; "" = the profile's engine
   bool operator==(const LinkSample&) const = default;
 };
 
@@ -55,16 +61,16 @@ struct HeldOutError {
 };
 
 struct Source {
-  std::string name;     // project and file
+  std::string name;  // project and file
   std::string commit;
   std::string licence;
   bool operator==(const Source&) const = default;
 };
 
 struct Profile {
-  std::string engine;  // "vllm 0.14.0", "ppplan 0.1", "nccl 2.27"
-  std::string device;  // catalog name: "h100-sxm", "cpu-core"
-  std::map<std::string, std::string> machine;  // cpu or gpu, driver, clock, date, command, load
+  std::string engine;                          // "vllm 0.14.0", "ppplan 0.1", "nccl 2.27"
+  std::string device;                          // catalog name: "h100-sxm", "cpu-core"
+  std::map<std::string, std::string> machine;  // cpu or gpu, driver, clock, date, command, load; not "device"
   std::vector<Operation> operations;
   std::vector<LinkSample> links;
   std::vector<HeldOutError> errors;
