@@ -1,0 +1,106 @@
+#include "planner/cost/memory_account.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "planner/cost/assess.h"
+#include "tests/cost/plan_for_test.h"
+
+namespace ppplan {
+namespace {
+
+using tests::small_plan;
+
+constexpr std::int64_t gibi = std::int64_t{1} << 30;
+
+// Parameters of a small layer: attention 512*512 + 2*512*128 + 512*512 = 655,360; feed-forward 3*512*1024 = 1,572,864;
+// norms 2*512 = 1,024. Together 2,229,248, in bf16 4,458,496 bytes.
+constexpr std::int64_t layer_bytes = 4'458'496;
+
+TEST(MemoryAccount, SumsWhatTheStageHolds) {
+  spec::Plan plan = small_plan({3, 5});
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.stages[0].memory.weights_bytes, 3 * layer_bytes);
+  EXPECT_EQ(plan.stages[1].memory.weights_bytes, 5 * layer_bytes);
+  EXPECT_EQ(plan.stages[0].memory.embedding_bytes, 4096 * 512 * 2);
+  EXPECT_EQ(plan.stages[0].memory.head_bytes, 0);
+  EXPECT_EQ(plan.stages[1].memory.embedding_bytes, 0);
+  EXPECT_EQ(plan.stages[1].memory.head_bytes, 4096 * 512 * 2);
+  for (const auto& stage : plan.stages) {
+    const auto& m = stage.memory;
+    EXPECT_EQ(
+        m.budget_bytes - m.weights_bytes - m.embedding_bytes - m.head_bytes - m.activation_bytes - m.cuda_graph_bytes,
+        m.kv_bytes);
+  }
+}
+
+TEST(MemoryAccount, KvOfATokenIsKeysAndValuesOfEveryLayer) {
+  spec::Plan plan = small_plan({3, 5});
+  cost::assess_memory(plan);
+  // 2 KV heads * 64 * 2 (keys and values) * 2 bytes = 512 bytes a layer; whole blocks of 16 tokens.
+  for (const auto& stage : plan.stages) {
+    const std::int64_t block = 16 * 512 * (stage.end_layer - stage.first_layer);
+    EXPECT_EQ(stage.kv_tokens, stage.memory.kv_bytes / block * 16);
+  }
+  EXPECT_EQ(plan.predicted.kv_tokens, std::min(plan.stages[0].kv_tokens, plan.stages[1].kv_tokens));
+}
+
+TEST(MemoryAccount, TensorParallelRanksShareWeightsAndKvHeads) {
+  spec::Plan plan = small_plan({4}, 2);
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.stages[0].memory.weights_bytes, 4 * layer_bytes / 2);
+  EXPECT_EQ(plan.stages[0].kv_tokens, plan.stages[0].memory.kv_bytes / (16 * 256 * 4) * 16);
+}
+
+TEST(MemoryAccount, KvHeadsAreReplicatedBeyondTheirNumber) {
+  spec::Plan plan = small_plan({4}, 4);
+  cost::assess_memory(plan);
+  // Two KV heads over four ranks: each rank holds one whole head, as with two ranks.
+  EXPECT_EQ(plan.stages[0].kv_tokens, plan.stages[0].memory.kv_bytes / (16 * 256 * 4) * 16);
+}
+
+TEST(MemoryAccount, ATiedHeadIsHeldOnceWhereTheEmbeddingIs) {
+  spec::Plan plan = small_plan({4});
+  plan.model.tied_embedding = true;
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.stages[0].memory.head_bytes, 0);
+  spec::Plan split = small_plan({2, 2});
+  split.model.tied_embedding = true;
+  cost::assess_memory(split);
+  EXPECT_EQ(split.stages[1].memory.head_bytes, 4096 * 512 * 2);
+}
+
+TEST(MemoryAccount, TheSmallestCardOfAStageDecides) {
+  spec::Plan plan = small_plan({4}, 2);
+  plan.cluster.devices[1].memory_bytes = plan.cluster.devices[1].free_bytes = 4 * gibi;
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.stages[0].memory.budget_bytes, static_cast<std::int64_t>(0.9 * 4.0 * gibi));
+}
+
+TEST(MemoryAccount, WeightsBeyondTheBudgetAreOutOfMemory) {
+  spec::Plan plan = small_plan({4});
+  for (auto& device : plan.cluster.devices) device.memory_bytes = device.free_bytes = 32 << 20;
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.verdict, spec::Verdict::oom);
+  EXPECT_EQ(plan.stages[0].kv_tokens, 0);
+  EXPECT_LT(plan.stages[0].memory.margin_bytes, 0);
+}
+
+TEST(MemoryAccount, MoreMemoryNeverHoldsFewerTokens) {
+  std::mt19937 random(7);
+  for (int i = 0; i < 200; ++i) {
+    const int front = 1 + static_cast<int>(random() % 6), back = 1 + static_cast<int>(random() % 6);
+    spec::Plan plan = small_plan({front, back});
+    std::int64_t before = -1;
+    for (std::int64_t memory = gibi / 4; memory <= 16 * gibi; memory = memory * 3 / 2) {
+      for (auto& device : plan.cluster.devices) device.memory_bytes = device.free_bytes = memory;
+      cost::assess_memory(plan);
+      EXPECT_GE(plan.predicted.kv_tokens, before);
+      before = plan.predicted.kv_tokens;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ppplan

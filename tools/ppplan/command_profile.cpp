@@ -1,0 +1,101 @@
+// ppplan profile: measures this machine's kernels and links, or imports measurements of others.
+#include <fmt/format.h>
+
+#include <chrono>
+#include <memory>
+
+#include "exec/host_backend.h"
+#include "exec/host_profiler.h"
+#include "planner/input/input_error.h"
+#include "planner/spec/read_model.h"
+#include "tools/ppplan/commands.h"
+#include "tools/ppplan/profile_text.h"
+#include "traces/import/import_profile.h"
+#include "traces/profile_json.h"
+
+namespace ppplan::tools {
+namespace {
+
+struct MeasureFlags {
+  std::string backend = "host", model, out;
+  std::optional<double> seconds;
+  std::optional<int> cores;
+};
+
+struct ImportFlags {
+  std::string from, device, engine, out;
+  std::vector<std::string> paths;
+};
+
+void deliver(const Context& context, const traces::Profile& profile, const std::string& out) {
+  if (!out.empty()) input::write_text(out, traces::to_json(profile).dump(1) + "\n");
+  if (context.json()) return print_json(traces::to_json(profile));
+  print_text(profile_text(profile));
+  if (!out.empty()) note(context, "wrote " + out);
+}
+
+exec::HostProfileOptions options_of(const MeasureFlags& flags) {
+  if (flags.backend == "cuda") throw Unavailable("--backend cuda: this build has no CUDA backend; use --backend host");
+  if (flags.backend != "host") throw input::InputError("--backend", "", "host or cuda", "'" + flags.backend + "'");
+  exec::HostProfileOptions options;
+  options.model = spec::read_model(flags.model);
+  const int allowed = static_cast<int>(exec::allowed_cores().size());
+  const int cores = flags.cores.value_or(allowed);
+  if (cores < 1 || cores > allowed)
+    throw input::InputError("--cores", "", fmt::format("a number from 1 to the {} cores of this machine", allowed),
+                            std::to_string(cores));
+  options.cores = exec::allowed_cores();
+  options.cores.resize(static_cast<std::size_t>(cores));
+  if (flags.seconds) {
+    if (!(*flags.seconds > 0))
+      throw input::InputError("--seconds", "", "a time above 0 s", fmt::format("{}", *flags.seconds));
+    options.budget_s = *flags.seconds;
+  }
+  return options;
+}
+
+void measure(Context& context, const MeasureFlags& flags) {
+  const exec::HostProfileOptions options = options_of(flags);
+  Progress progress(context, "measuring");
+  const traces::Profile profile =
+      exec::profile_host(options, [&](double fraction, const std::string& what) { progress.update(fraction, what); });
+  deliver(context, profile, flags.out);
+}
+
+void add_import(CLI::App& profile, Context& context) {
+  auto flags = std::make_shared<ImportFlags>();
+  CLI::App* command = profile.add_subcommand("import", "turn measured tables of others into a profile");
+  command->add_option("--from", flags->from, "csv, vidur, aiconfigurator or llmservingsim")->required();
+  command->add_option("paths", flags->paths, "tables to read")->required();
+  command->add_option("--device", flags->device, "catalog name of the device they were measured on")->required();
+  command->add_option("--engine", flags->engine, "engine they were measured under, where the tables don't say");
+  command->add_option("--out", flags->out, "write the profile");
+  command->callback([flags, &context] {
+    traces::ImportOptions options;
+    options.device = flags->device;
+    options.engine = flags->engine;
+    Progress progress(context, "fitting");
+    deliver(context, traces::import_profile(flags->from, flags->paths, options), flags->out);
+  });
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<MeasureFlags>();
+  CLI::App* command = app.add_subcommand("profile", "measure kernels and links of this machine into a profile");
+  command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
+  command->add_option("--model", flags->model, "whose layers to measure");
+  command->add_option("--seconds", flags->seconds, "how long to measure, about");
+  command->add_option("--cores", flags->cores, "cores that a plan will keep busy (all)");
+  command->add_option("--out", flags->out, "write the profile");
+  command->require_subcommand(0, 1);
+  add_import(*command, context);
+  command->callback([flags, command, &context] {
+    if (!command->get_subcommands().empty()) return;
+    if (flags->model.empty()) throw input::InputError("profile: expected --model, for example --model tiny");
+    measure(context, *flags);
+  });
+}
+
+}  // namespace ppplan::tools

@@ -1,0 +1,138 @@
+// ppplan run: executes a plan and shows predicted against measured.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <memory>
+
+#include "exec/machine.h"
+#include "planner/input/input_error.h"
+#include "planner/report/report_json.h"
+#include "planner/report/report_text.h"
+#include "planner/spec/plan_json.h"
+#include "tools/ppplan/commands.h"
+#include "tools/ppplan/executed.h"
+#include "tools/ppplan/inputs.h"
+#include "tools/ppplan/phase.h"
+#include "traces/timeline_json.h"
+
+namespace ppplan::tools {
+namespace {
+
+struct Flags {
+  std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, out;
+  std::vector<std::string> profiles;
+  std::optional<int> micro_batches;
+  int repeats = 3;
+  double tolerance = 0.10;
+};
+
+void check(const Flags& flags) {
+  const auto one_of = [](const std::string& value, std::initializer_list<const char*> known, const std::string& flag) {
+    std::string names;
+    for (const char* name : known) {
+      if (value == name) return;
+      names += (names.empty() ? "" : ", ") + std::string(name);
+    }
+    throw input::InputError(flag, "", "one of " + names, "'" + value + "'");
+  };
+  one_of(flags.backend, {"host", "cuda", "tcp"}, "--backend");
+  one_of(flags.transport, {"threads", "tcp", "mpi", "local", "nccl"}, "--transport");
+  one_of(flags.compute, {"real", "replay"}, "--compute");
+  if (flags.backend == "cuda") throw Unavailable("--backend cuda: this build has no CUDA backend; use --backend host");
+  if (flags.backend == "tcp" || flags.transport != "threads")
+    throw Unavailable("--transport: this build moves data between threads only; use --transport threads");
+  if (flags.repeats < 1)
+    throw input::InputError("--repeats", "", "a whole number of at least 1", std::to_string(flags.repeats));
+  if (!(flags.tolerance > 0))
+    throw input::InputError("--tolerance", "", "a fraction above 0", fmt::format("{}", flags.tolerance));
+}
+
+spec::Plan plan_of(const Flags& flags) {
+  spec::Plan plan = spec::plan_from_json(input::read_document(flags.plan).root());
+  if (flags.profiles.empty()) return plan;
+  cost::CostBook book = book_from(flags.profiles);
+  cost::assess_times(plan, book);
+  return plan;
+}
+
+input::Json document(const Flags& flags, const spec::Plan& plan, const Execution& execution, int count, bool holds) {
+  const report::Comparison& comparison = execution.comparison;
+  input::Json out{{"format", "ppplan/run/1"}, {"backend", flags.backend}, {"transport", flags.transport},
+                  {"compute", flags.compute}, {"phase", flags.phase},     {"repeats", flags.repeats}};
+  out.update(report::to_json(comparison));
+  out["tolerance"] = flags.tolerance;
+  out["time_scale"] = execution.scale;
+  out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
+  out["verdict"] = holds ? "PASS" : "FAIL";
+  out["partition"] = plan.partition;
+  out["provenance"] = {
+      {"costs", plan.provenance.costs}, {"engine", plan.provenance.engine}, {"profile", plan.provenance.profile}};
+  out["machine"] = exec::machine_facts();
+  out["inputs"] = {{"plan", flags.plan},
+                   {"profile", flags.profiles},
+                   {"phase", flags.phase},
+                   {"micro_batches", count},
+                   {"assumed", input::Json::array()}};
+  return out;
+}
+
+std::string verdict_line(const Flags& flags, const Execution& execution, bool holds) {
+  const auto& c = execution.comparison;
+  std::string out = fmt::format("{}: the median of {} runs is {:+.1f} % off the prediction (tolerance {:.0f} %)\n",
+                                holds ? "PASS" : "FAIL", flags.repeats, 100 * c.error_fraction, 100 * flags.tolerance);
+  if (execution.outputs_match)
+    out += *execution.outputs_match ? "outputs equal those of one device, bit for bit\n"
+                                    : "OUTPUTS DIFFER from those of one device\n";
+  if (execution.scale != 1)
+    out += fmt::format(
+        "replayed {:.3g} times slower, so that the median operation lasts 5 ms; times above are scaled back\n",
+        execution.scale);
+  return out;
+}
+
+void print(Context& context, const Flags& flags) {
+  check(flags);
+  const spec::Plan plan = plan_of(flags);
+  const cost::Phase phase = parse_phase(flags.phase);
+  const int count = count_of(plan, phase, flags.micro_batches);
+  Execution execution;
+  {
+    Progress progress(context, "running");
+    const auto step = [&](double fraction) { progress.update(fraction); };
+    execution = flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
+                                        : execute_replay(plan, phase, count, flags.repeats, step);
+  }
+  if (!flags.trace.empty())
+    input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
+  if (!flags.out.empty()) input::write_text(flags.out, traces::to_json(execution.measured.front()).dump(1) + "\n");
+  const bool holds = execution.comparison.holds(flags.tolerance) && execution.outputs_match.value_or(true);
+  context.status = holds ? exit_done : exit_disagrees;
+  if (context.json()) return print_json(document(flags, plan, execution, count, holds));
+  print_text(fmt::format("{} {} of {}, partition {}; costs {} under {}\n\n", count,
+                         phase == cost::Phase::prefill ? "micro-batches of prefill" : "decode rounds", plan.model.name,
+                         fmt::join(plan.partition, ","), plan.provenance.costs, plan.provenance.engine));
+  print_text(report::comparison_text(execution.comparison));
+  print_text("\n" + verdict_line(flags, execution, holds));
+}
+
+}  // namespace
+
+void add_run(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<Flags>();
+  CLI::App* command = app.add_subcommand("run", "execute a plan and hold it against its prediction");
+  command->add_option("--plan", flags->plan, "a plan or search document")->required();
+  command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
+  command->add_option("--transport", flags->transport, "threads")->capture_default_str();
+  command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
+  command->add_option("--phase", flags->phase, "prefill or decode")->capture_default_str();
+  command->add_option("--micro-batches", flags->micro_batches, "micro-batches of prefill (4 pp), or decode rounds (8)");
+  command->add_option("--repeats", flags->repeats, "runs to take the median of")->capture_default_str();
+  command->add_option("--tolerance", flags->tolerance, "largest error that passes, as a fraction")
+      ->capture_default_str();
+  command->add_option("--profile", flags->profiles, "costs to predict with instead of the plan's own; repeatable");
+  command->add_option("--trace", flags->trace, "write a Chrome/Perfetto trace of the first run");
+  command->add_option("--out", flags->out, "write the timeline of the first run");
+  command->callback([flags, &context] { print(context, *flags); });
+}
+
+}  // namespace ppplan::tools

@@ -1,0 +1,128 @@
+#include "tools/ppplan/executed.h"
+
+#include <fmt/format.h>
+
+#include <map>
+
+#include "exec/host_backend.h"
+#include "exec/replay_backend.h"
+#include "exec/run_schedule.h"
+#include "planner/cost/rates.h"
+#include "tools/ppplan/context.h"
+
+namespace ppplan::tools {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+/// Replicas are independent copies; a host executes one of them.
+spec::Plan one_replica(spec::Plan plan) {
+  plan.parallel.dp = 1;
+  for (spec::Stage& stage : plan.stages) stage.devices.resize(1);
+  return plan;
+}
+
+void check_runs_here(const spec::Plan& plan) {
+  for (const spec::Stage& stage : plan.stages)
+    for (const int index : stage.devices.front())
+      if (const std::string& name = plan.cluster.devices[at(index)].name; name != "cpu-core")
+        throw Unavailable(
+            fmt::format("--compute real: the plan is for {}, and the host backend has only cpu-core devices; "
+                        "plan with --gpus {}xcpu-core, or run this plan with --compute replay",
+                        name, plan.parallel.pp));
+  if (plan.parallel.tp > 1)
+    throw Unavailable(
+        "--compute real: the host backend runs stages of one core, and the plan has tensor-parallel groups");
+  const std::size_t cores = exec::allowed_cores().size();
+  if (plan.stages.size() > cores)
+    throw Unavailable(
+        fmt::format("--compute real: the plan has {} stages and this machine allows {} cores; run it with "
+                    "--compute replay",
+                    plan.stages.size(), cores));
+}
+
+/// Micro-batches as `expand` orders them: chunks of prompts in turn, or rounds of cohorts.
+std::vector<exec::MicroBatch> micro_batches(const spec::Plan& plan, cost::Phase phase, int count) {
+  std::vector<exec::MicroBatch> out;
+  const int decode = cost::decode_index(plan);
+  if (phase == cost::Phase::decode) {
+    const int cohorts = cost::decode_cohorts(plan);
+    for (int k = 0; k < count * cohorts; ++k) {
+      spec::BatchShape shape = plan.times[at(decode)].shape;
+      shape.past_tokens += k / cohorts;
+      out.push_back({shape, k < cohorts ? -1 : k - cohorts});
+    }
+    return out;
+  }
+  const int chunks = static_cast<int>(plan.times.size()) - (decode >= 0 ? 1 : 0);
+  for (int k = 0; k < count; ++k) out.push_back({plan.times[at(k % chunks)].shape, k % chunks == 0 ? -1 : k - 1});
+  return out;
+}
+
+/// Durations as predicted, contention included: what the simulated spans lasted.
+std::vector<double> predicted_durations(const SimulatedPhase& predicted) {
+  std::map<std::pair<int, traces::OpKey>, double> lasted;
+  for (const traces::Span& span : predicted.timeline.spans) lasted[{span.device, span.key}] = span.end_s - span.start_s;
+  std::vector<double> out;
+  for (const schedule::Op& op : predicted.schedule.ops) out.push_back(lasted.at({op.device, op.key}));
+  return out;
+}
+
+void scale_back(traces::Timeline& timeline, double scale) {
+  for (traces::Span& span : timeline.spans) {
+    span.start_s /= scale;
+    span.end_s /= scale;
+  }
+}
+
+Execution predicted_for(const spec::Plan& plan, cost::Phase phase, int count) {
+  Execution out;
+  out.predicted = simulate_phase(plan, phase, count);
+  return out;
+}
+
+void compare(Execution& execution) {
+  execution.comparison =
+      report::compare(execution.predicted.schedule, execution.predicted.timeline, execution.measured);
+}
+
+}  // namespace
+
+Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, int repeats, const Step& step) {
+  const spec::Plan plan = one_replica(whole);
+  check_runs_here(plan);
+  Execution out = predicted_for(plan, phase, count);
+  exec::HostRun run;
+  run.model = plan.model;
+  run.stages = plan.stages;
+  run.micro_batches = micro_batches(plan, phase, count);
+  run.receive_buffers = plan.micro_batching.receive_buffers;
+  exec::HostBackend backend(run);
+  // The first run touches every page for the first time; it is not counted.
+  for (int r = -1; r < repeats; ++r) {
+    backend.reset();
+    traces::Timeline timeline = exec::run_schedule(out.predicted.schedule, backend);
+    if (r >= 0) out.measured.push_back(std::move(timeline));
+    step((r + 2.0) / (repeats + 2.0));
+  }
+  out.outputs_match = backend.outputs() == exec::one_device_outputs(run);
+  compare(out);
+  return out;
+}
+
+Execution execute_replay(const spec::Plan& whole, cost::Phase phase, int count, int repeats, const Step& step) {
+  const spec::Plan plan = one_replica(whole);
+  Execution out = predicted_for(plan, phase, count);
+  const std::vector<double> durations = predicted_durations(out.predicted);
+  out.scale = exec::replay_scale(durations);
+  exec::ReplayBackend backend(durations, out.scale);
+  for (int r = 0; r < repeats; ++r) {
+    out.measured.push_back(exec::run_schedule(out.predicted.schedule, backend));
+    scale_back(out.measured.back(), out.scale);
+    step((r + 1.0) / repeats);
+  }
+  compare(out);
+  return out;
+}
+
+}  // namespace ppplan::tools

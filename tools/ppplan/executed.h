@@ -1,0 +1,30 @@
+// Runs a plan's schedule on the host, for real or in replay, and holds it against the prediction.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <vector>
+
+#include "planner/cost/assess.h"
+#include "planner/report/comparison.h"
+#include "tools/ppplan/simulated.h"
+
+namespace ppplan::tools {
+
+struct Execution {
+  SimulatedPhase predicted;
+  std::vector<traces::Timeline> measured;  // one per repeat, in the prediction's time unit
+  report::Comparison comparison;
+  std::optional<bool> outputs_match;  // of real compute: the pipeline's logits equal one device's, bit for bit
+  double scale = 1;                   // by which replay stretched all times; `measured` is scaled back
+};
+
+using Step = std::function<void(double fraction)>;
+
+/// Real transformer layers on CPU cores. Throws Unavailable for a plan of other devices, or with more stages than
+/// cores.
+Execution execute_real(const spec::Plan& plan, cost::Phase phase, int count, int repeats, const Step& step);
+/// Waits the predicted durations in the order of the schedule; any plan.
+Execution execute_replay(const spec::Plan& plan, cost::Phase phase, int count, int repeats, const Step& step);
+
+}  // namespace ppplan::tools

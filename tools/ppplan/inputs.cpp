@@ -1,0 +1,184 @@
+#include "tools/ppplan/inputs.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "planner/engines/vllm_rules.h"
+#include "planner/input/input_error.h"
+#include "planner/spec/read_model.h"
+#include "traces/profile_json.h"
+
+namespace ppplan::tools {
+namespace {
+
+constexpr int default_input_tokens = 2048, default_output_tokens = 256, default_concurrency = 64;
+
+int positive(const std::optional<int>& value, int otherwise, const std::string& flag) {
+  if (value && *value < 1) throw input::InputError(flag, "", "a whole number of at least 1", std::to_string(*value));
+  return value.value_or(otherwise);
+}
+
+std::optional<int> positive(const std::optional<int>& value, const std::string& flag) {
+  if (!value) return std::nullopt;
+  return positive(value, 1, flag);
+}
+
+void positive_seconds(const std::optional<double>& value, const std::string& flag) {
+  if (value && !(*value > 0)) throw input::InputError(flag, "", "a time above 0 s", fmt::format("{}", *value));
+}
+
+spec::DType dtype_of(const std::string& text, const std::string& flag) {
+  if (const auto known = spec::dtype(text)) return *known;
+  throw input::InputError(flag, "", "one of fp32, bf16, fp16, fp8, int8, int4, nvfp4", "'" + text + "'");
+}
+
+spec::ModelSpec model_of(const InputFlags& flags) {
+  spec::ModelSpec model = spec::read_model(flags.model);
+  if (!flags.dtype.empty()) model.dtype = dtype_of(flags.dtype, "--dtype");
+  if (flags.kv_dtype != "auto") model.kv_dtype = dtype_of(flags.kv_dtype, "--kv-dtype");
+  return model;
+}
+
+/// Prompts and outputs that nobody stated: 2048 and 256 tokens, less where the model's context is short.
+spec::Workload workload_of(const InputFlags& flags, const spec::ModelSpec& model) {
+  spec::Workload out;
+  const int longest = std::max(2, model.max_position);
+  out.input_tokens = positive(flags.isl, std::min(default_input_tokens, std::max(1, longest / 2)), "--isl");
+  out.output_tokens = positive(flags.osl, std::min(default_output_tokens, std::max(1, longest / 8)), "--osl");
+  out.concurrency = positive(flags.concurrency, default_concurrency, "--concurrency");
+  const auto goal = spec::goal(flags.goal);
+  if (!goal)
+    throw input::InputError("--goal", "", "one of throughput, ttft, tpot, max-context", "'" + flags.goal + "'");
+  out.goal = *goal;
+  positive_seconds(flags.max_ttft_s, "--max-ttft-s");
+  positive_seconds(flags.max_tpot_s, "--max-tpot-s");
+  out.max_ttft_s = flags.max_ttft_s;
+  out.max_tpot_s = flags.max_tpot_s;
+  if (model.max_position > 0 && out.input_tokens + out.output_tokens > model.max_position)
+    throw input::InputError("--isl", "",
+                            fmt::format("prompt and output within the model's {} tokens", model.max_position),
+                            fmt::format("{} + {}", out.input_tokens, out.output_tokens));
+  return out;
+}
+
+double utilization_of(const InputFlags& flags, const spec::ClusterSpec& cluster) {
+  if (flags.gpu_memory_utilization) {
+    const double value = *flags.gpu_memory_utilization;
+    if (!(value > 0 && value <= 1))
+      throw input::InputError("--gpu-memory-utilization", "", "a fraction above 0 and up to 1",
+                              fmt::format("{}", value));
+    return value;
+  }
+  const std::string version = flags.vllm.empty() ? engines::newest_vllm() : flags.vllm;
+  return engines::vllm_defaults(version, cluster.devices.front()).gpu_memory_utilization;
+}
+
+void echo(const CLI::App& app, std::map<std::string, std::string>& inputs) {
+  for (const CLI::Option* option : app.get_options())
+    if (option->count() > 0)
+      inputs[option->get_name().substr(2)] = fmt::format("{}", fmt::join(option->results(), " "));
+}
+
+void note_assumed(const InputFlags& flags, search::Request& request) {
+  const auto unless = [&](bool given, const char* flag) {
+    if (!given) request.assumed.emplace_back(flag);
+  };
+  unless(flags.isl.has_value(), "isl");
+  unless(flags.osl.has_value(), "osl");
+  unless(flags.concurrency.has_value(), "concurrency");
+  unless(flags.gpu_memory_utilization.has_value(), "gpu_memory_utilization");
+  unless(!flags.vllm.empty(), "vllm");
+  for (const std::string& name : request.cluster.assumed) request.assumed.push_back(name);
+}
+
+}  // namespace
+
+void add_model_flags(CLI::App& app, InputFlags& flags) {
+  app.add_option("--model", flags.model, "preset, Hugging Face id, config.json or its folder")->required();
+  app.add_option("--dtype", flags.dtype, "weights: bf16, fp16, fp8, int8, int4, nvfp4");
+  app.add_option("--kv-dtype", flags.kv_dtype, "KV cache: auto, bf16, fp8")->capture_default_str();
+}
+
+void add_cluster_flags(CLI::App& app, InputFlags& flags) {
+  app.add_option("--gpus", flags.cluster.gpus, "8, or 2xrtx4090,1xrtx3090 in order")->capture_default_str();
+  app.add_option("--gpu", flags.cluster.gpu, "kind of a bare --gpus number")->capture_default_str();
+  app.add_option("--nodes", flags.cluster.nodes, "2 (even), or 4,4,2");
+  app.add_option("--gpu-spec", flags.cluster.gpu_specs, "name:mem=24GiB,bw=936GB/s,bf16=142TFLOPS[,link=pcie4x16]");
+  app.add_option("--network", flags.cluster.network, "link between nodes: bw=12.5GB/s,latency=10us");
+  app.add_option("--cluster", flags.cluster.cluster_file, "a ppplan/cluster/1 file instead of the flags above");
+  app.add_option("--reserve", flags.cluster.reserves, "memory to leave alone on a device: 0=2GiB; repeatable");
+}
+
+void add_workload_flags(CLI::App& app, InputFlags& flags) {
+  app.add_option("--isl", flags.isl, "tokens of a prompt (2048, or half of a shorter context)");
+  app.add_option("--osl", flags.osl, "tokens of an answer (256, or an eighth of a shorter context)");
+  app.add_option("--concurrency", flags.concurrency, "requests at a time over the whole cluster (64)");
+  app.add_option("--goal", flags.goal, "throughput, ttft, tpot or max-context")->capture_default_str();
+  app.add_option("--max-ttft-s", flags.max_ttft_s, "limit on the time to first token");
+  app.add_option("--max-tpot-s", flags.max_tpot_s, "limit on the time per output token");
+}
+
+void add_plan_flags(CLI::App& app, InputFlags& flags) {
+  app.add_option("--tp", flags.tp, "pin tensor parallelism");
+  app.add_option("--pp", flags.pp, "pin pipeline parallelism");
+  app.add_option("--dp", flags.dp, "pin data parallelism");
+  app.add_option("--partition", flags.partition, "pin the layers per stage: 20,21,20,19");
+  app.add_option("--max-model-len", flags.max_model_len, "longest request in tokens");
+  app.add_option("--max-num-seqs", flags.max_num_seqs, "sequences of all batches in flight");
+  app.add_option("--max-num-batched-tokens", flags.max_num_batched_tokens, "tokens of one batch");
+  app.add_option("--gpu-memory-utilization", flags.gpu_memory_utilization,
+                 "share of the memory that the engine may use");
+  app.add_option("--vllm", flags.vllm, "whose rules to follow, e.g. 0.26");
+}
+
+void add_profile_flag(CLI::App& app, InputFlags& flags) {
+  app.add_option("--profile", flags.profiles, "measured costs (ppplan/profile/1); repeatable, earlier ones first");
+}
+
+std::vector<int> parse_numbers(const std::string& text, const std::string& flag) {
+  std::vector<int> out;
+  for (std::size_t at = 0; at <= text.size();) {
+    const std::size_t comma = std::min(text.find(',', at), text.size());
+    const char* first = text.data() + at;
+    const char* last = text.data() + comma;
+    int value = 0;
+    const auto [end, error] = std::from_chars(first, last, value);
+    if (error != std::errc() || end != last || first == last)
+      throw input::InputError(flag, "", "whole numbers separated by commas, like 20,21,20,19", "'" + text + "'");
+    out.push_back(value);
+    at = comma + 1;
+  }
+  return out;
+}
+
+search::Request request_from(const CLI::App& app, const InputFlags& flags) {
+  search::Request request;
+  request.model = model_of(flags);
+  request.cluster = spec::read_cluster(flags.cluster);
+  request.workload = workload_of(flags, request.model);
+  request.tp = positive(flags.tp, "--tp");
+  request.pp = positive(flags.pp, "--pp");
+  request.dp = positive(flags.dp, "--dp");
+  if (!flags.partition.empty()) request.partition = parse_numbers(flags.partition, "--partition");
+  request.max_model_len = positive(flags.max_model_len, "--max-model-len");
+  request.max_num_seqs = positive(flags.max_num_seqs, "--max-num-seqs");
+  request.max_num_batched_tokens = positive(flags.max_num_batched_tokens, "--max-num-batched-tokens");
+  request.gpu_memory_utilization = utilization_of(flags, request.cluster);
+  request.vllm = flags.vllm;
+  echo(app, request.inputs);
+  note_assumed(flags, request);
+  return request;
+}
+
+cost::CostBook book_from(const std::vector<std::string>& profiles) {
+  std::vector<cost::CostBook::Entry> entries;
+  for (const std::string& path : profiles)
+    entries.push_back({path, traces::OperationTimes(traces::profile_from_json(input::read_document(path).root()))});
+  for (cost::CostBook::Entry& entry : cost::shipped_profiles()) entries.push_back(std::move(entry));
+  return cost::CostBook(std::move(entries));
+}
+
+}  // namespace ppplan::tools

@@ -1,0 +1,44 @@
+// The flags that commands share, and what they mean: model, cluster, workload, pinned parts of a plan, profiles.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "planner/cost/cost_book.h"
+#include "planner/search/search.h"
+#include "planner/spec/read_cluster.h"
+
+namespace ppplan::tools {
+
+struct InputFlags {
+  std::string model;
+  std::string dtype, kv_dtype = "auto";
+  spec::ClusterFlags cluster;
+  std::vector<std::string> profiles;
+  std::string vllm;
+  std::optional<int> isl, osl, concurrency;
+  std::string goal = "throughput";
+  std::optional<double> max_ttft_s, max_tpot_s;
+  std::optional<int> tp, pp, dp;
+  std::string partition;
+  std::optional<int> max_model_len, max_num_seqs, max_num_batched_tokens;
+  std::optional<double> gpu_memory_utilization;
+};
+
+void add_model_flags(CLI::App& app, InputFlags& flags);
+void add_cluster_flags(CLI::App& app, InputFlags& flags);
+void add_workload_flags(CLI::App& app, InputFlags& flags);
+void add_plan_flags(CLI::App& app, InputFlags& flags);
+void add_profile_flag(CLI::App& app, InputFlags& flags);
+
+/// Everything asked for, assumed parts named. Throws InputError.
+search::Request request_from(const CLI::App& app, const InputFlags& flags);
+/// Profiles of --profile first, then those that ship with ppplan.
+cost::CostBook book_from(const std::vector<std::string>& profiles);
+
+/// "14,13,13": whole numbers, for --partition.
+std::vector<int> parse_numbers(const std::string& text, const std::string& flag);
+
+}  // namespace ppplan::tools

@@ -1,0 +1,64 @@
+// ppplan: reads the command line, runs one subcommand, turns what it throws into an exit status.
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "planner/catalog/catalog.h"
+#include "planner/input/input_error.h"
+#include "tools/ppplan/commands.h"
+#include "tools/ppplan/context.h"
+
+namespace ppplan::tools {
+namespace {
+
+int failed(int status, const std::string& sentence) {
+  fmt::print(stderr, "ppplan: {}\n", sentence);
+  return status;
+}
+
+/// CLI11's own texts for --help and --version go to standard output; its complaints become one sentence.
+int parse_outcome(const CLI::App& app, const CLI::ParseError& error) {
+  if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
+    app.exit(error);
+    return exit_done;
+  }
+  const CLI::App* command = &app;
+  for (const CLI::App* sub : app.get_subcommands()) command = sub;
+  const std::string name = command == &app ? "ppplan" : "ppplan " + command->get_name();
+  return failed(exit_bad_input, fmt::format("{} (see {} --help)", error.what(), name));
+}
+
+int run(int argc, char** argv) {
+  CLI::App app{"Cut a model's layers over several GPUs, predict the pipeline, run it, and compare.", "ppplan"};
+  Context context;
+  app.add_option("--format", context.format, "text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+  app.add_flag("--quiet", context.quiet, "no progress and no notes on standard error");
+  app.add_option("--data", context.data_folder,
+                 "folder whose models.json, gpus.json and vllm.json replace the embedded ones");
+  app.set_version_flag("--version", "ppplan " PPPLAN_VERSION);
+  app.require_subcommand(1);
+  app.fallthrough();
+  app.parse_complete_callback([&] {
+    if (!context.data_folder.empty()) catalog::set_data_folder(context.data_folder);
+  });
+  add_commands(app, context);
+  try {
+    app.parse(argc, argv);
+    return context.status;
+  } catch (const CLI::ParseError& error) {
+    return parse_outcome(app, error);
+  } catch (const input::InputError& error) {
+    return failed(exit_bad_input, error.what());
+  } catch (const Unavailable& error) {
+    return failed(exit_unavailable, error.what());
+  } catch (const std::exception& error) {
+    return failed(exit_failure, fmt::format("unexpected failure: {}", error.what()));
+  }
+}
+
+}  // namespace
+}  // namespace ppplan::tools
+
+int main(int argc, char** argv) { return ppplan::tools::run(argc, argv); }

@@ -1,0 +1,29 @@
+// Plans and search results for people: tables of at most 80 columns, units on every figure, and where each came from.
+#pragma once
+
+#include <string>
+
+#include "planner/search/search.h"
+#include "planner/spec/plan.h"
+
+namespace ppplan::tools {
+
+/// What was asked, in two lines.
+std::string question_text(const spec::Plan& plan);
+/// Stage table of one plan: what fills the memory, the margin, the times.
+std::string stage_table(const spec::Plan& plan);
+/// Predicted figures with their intervals and where they come from.
+std::string predicted_text(const spec::Plan& plan);
+/// Environment and command, ready to paste.
+std::string launch_text(const spec::Plan& plan);
+/// Neighbours: what one layer either way does.
+std::string neighbours_text(const spec::Plan& plan);
+/// The whole answer of `search`.
+std::string search_text(const search::Result& result);
+
+/// "1.5 ms", "12.3 us", "2.00 s".
+std::string seconds_text(double seconds);
+/// "12.3 GiB", "512 MiB"; negative values keep their sign.
+std::string bytes_text(double bytes);
+
+}  // namespace ppplan::tools
