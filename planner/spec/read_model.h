@@ -1,6 +1,8 @@
 // Models as people name them: a preset, a Hugging Face id of the catalog, a config.json, or a folder that holds one.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,8 +15,16 @@ namespace ppplan::spec {
 /// ones), or a field of the wrong type or out of range.
 ModelSpec read_model(const std::string& name_or_path);
 /// A Hugging Face config: architectures Llama, Qwen2, Qwen3, Mistral, Mixtral, Qwen3Moe (ForCausalLM).
+/// dtype is the checkpoint's (quantization_config, else torch_dtype, else bf16), kv_dtype the activations'.
 ModelSpec model_from_config(const input::Node& config, const std::string& name);
 /// Presets and ids, sorted.
 std::vector<std::string> known_models();
+/// "LlamaForCausalLM", ...: what model_from_config reads, sorted.
+std::vector<std::string> known_architectures();
+
+/// What a server is told to load: the Hugging Face id of a preset, otherwise the name itself (an id, a folder).
+std::string served_name(const std::string& name);
+/// Advertised size of a catalog model, where one is stated.
+std::optional<std::int64_t> published_parameters(const std::string& name);
 
 }  // namespace ppplan::spec

@@ -1,0 +1,45 @@
+#include "planner/catalog/catalog.h"
+
+#include <filesystem>
+#include <string_view>
+
+namespace ppplan::catalog {
+
+// Defined in the source that the build generates from the data folder.
+std::string_view embedded_file(std::string_view name);
+
+namespace {
+
+std::string& data_folder() {
+  static std::string folder;
+  return folder;
+}
+
+input::Document load(const std::string& name) {
+  if (!data_folder().empty()) {
+    const std::filesystem::path path = std::filesystem::path(data_folder()) / name;
+    if (std::filesystem::exists(path)) return input::read_document(path.string());
+  }
+  return input::parse_document(embedded_file(name), "catalog:" + name);
+}
+
+}  // namespace
+
+const input::Document& models() {
+  static const input::Document document = load("models.json");
+  return document;
+}
+
+const input::Document& gpus() {
+  static const input::Document document = load("gpus.json");
+  return document;
+}
+
+const input::Document& vllm() {
+  static const input::Document document = load("vllm.json");
+  return document;
+}
+
+void set_data_folder(const std::string& folder) { data_folder() = folder; }
+
+}  // namespace ppplan::catalog

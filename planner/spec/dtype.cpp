@@ -1,0 +1,38 @@
+#include "planner/spec/dtype.h"
+
+#include <array>
+
+namespace ppplan::spec {
+namespace {
+
+struct Format {
+  DType dtype;
+  std::string_view name;
+  double bytes;
+};
+
+constexpr std::array<Format, 7> formats = {{
+    {DType::fp32, "fp32", 4},
+    {DType::bf16, "bf16", 2},
+    {DType::fp16, "fp16", 2},
+    {DType::fp8, "fp8", 1},
+    {DType::int8, "int8", 1},
+    {DType::int4, "int4", 0.53125},
+    {DType::nvfp4, "nvfp4", 0.5625},
+}};
+
+const Format& format(DType dtype) { return formats[static_cast<std::size_t>(dtype)]; }
+
+}  // namespace
+
+std::string_view name(DType dtype) { return format(dtype).name; }
+
+std::optional<DType> dtype(std::string_view name) {
+  for (const Format& known : formats)
+    if (known.name == name) return known.dtype;
+  return std::nullopt;
+}
+
+double bytes_per_element(DType dtype) { return format(dtype).bytes; }
+
+}  // namespace ppplan::spec
