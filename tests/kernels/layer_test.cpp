@@ -1,0 +1,254 @@
+// A whole decoder layer against double-precision loops, and against itself: chunks of a prompt and decode steps must
+// give what the whole prompt gives. Tolerance 2e-5 of the largest value: about ten fp32 sums of a hundred products in a
+// row.
+#include "kernels/host/layer.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/kernels/reference.h"
+
+namespace ppplan::tests {
+namespace {
+
+using kernels::host::decoder_layer;
+using kernels::host::KvCache;
+using kernels::host::LayerBatch;
+using kernels::host::LayerShape;
+using kernels::host::LayerWeights;
+using kernels::host::operations;
+using kernels::host::RopeTable;
+using kernels::host::Workspace;
+
+constexpr double kTolerance = 2e-5;
+constexpr double kTheta = 10000.0;
+constexpr int kPositions = 96;
+
+std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width); }
+
+// A layer with random weights and the caches of some sequences.
+struct RandomLayer {
+  RandomLayer(const LayerShape& s, int sequences, unsigned seed)
+      : shape(s), rope(kTheta, kPositions, s.attention.head_dim) {
+    std::mt19937 random(seed);
+    const auto matrix = [&](int outputs, int inputs) {
+      buffers.push_back(random_buffer(area(outputs, inputs), random, 1.0f / std::sqrt(static_cast<float>(inputs))));
+      return buffers.back().data();
+    };
+    const auto vector = [&](int width) {
+      buffers.push_back(random_buffer(area(1, width), random));
+      return buffers.back().data();
+    };
+    const int experts = std::max(s.experts, 1);
+    weights = {vector(s.hidden),
+               matrix(s.qkv_width(), s.hidden),
+               s.qkv_bias ? vector(s.qkv_width()) : nullptr,
+               s.qk_norm ? vector(s.attention.head_dim) : nullptr,
+               s.qk_norm ? vector(s.attention.head_dim) : nullptr,
+               matrix(s.hidden, s.attention_width()),
+               vector(s.hidden),
+               s.experts > 0 ? matrix(s.experts, s.hidden) : nullptr,
+               matrix(experts * 2 * s.intermediate, s.hidden),
+               matrix(experts * s.hidden, s.intermediate),
+               s.shared_intermediate > 0 ? matrix(2 * s.shared_intermediate, s.hidden) : nullptr,
+               s.shared_intermediate > 0 ? matrix(s.hidden, s.shared_intermediate) : nullptr};
+    for (int i = 0; i < sequences; ++i) {
+      float* keys = buffers.emplace_back(s.kv_width() * kPositions).data();
+      float* values = buffers.emplace_back(s.kv_width() * kPositions).data();
+      caches.push_back({keys, values, kPositions});
+    }
+  }
+
+  Buffer run(const LayerBatch& batch, const float* x) {
+    Workspace workspace(std::span(&shape, 1), batch.rows(), batch.past_tokens + batch.new_tokens);
+    Buffer y(area(batch.rows(), shape.hidden));
+    decoder_layer(operations(), shape, weights, rope, batch, caches, workspace, x, y.data());
+    return y;
+  }
+
+  LayerShape shape;
+  RopeTable rope;
+  std::vector<Buffer> buffers;
+  LayerWeights weights;
+  std::vector<KvCache> caches;
+};
+
+Doubles slice(const float* data, std::size_t begin, std::size_t count) { return {data + begin, data + begin + count}; }
+
+// The layer over one whole sequence in double precision.
+class ReferenceLayer {
+ public:
+  explicit ReferenceLayer(const RandomLayer& layer) : s_(layer.shape), w_(layer.weights) {}
+
+  Doubles run(const Doubles& x) const {
+    const int rows = static_cast<int>(x.size()) / s_.hidden;
+    Doubles h = x;
+    add(h, attention(reference_rms_norm(x, weight(w_.attention_norm, s_.hidden), s_.norm_epsilon), rows));
+    const Doubles normed = reference_rms_norm(h, weight(w_.feed_forward_norm, s_.hidden), s_.norm_epsilon);
+    Doubles out = h;
+    add(out, s_.experts > 0 ? experts(normed, rows) : gated(normed, rows, s_.intermediate, w_.gate_up, w_.down));
+    if (s_.shared_intermediate > 0) {
+      add(out, gated(normed, rows, s_.shared_intermediate, w_.shared_gate_up, w_.shared_down));
+    }
+    return out;
+  }
+
+ private:
+  static Doubles weight(const float* data, int rows, int width = 1) { return slice(data, 0, area(rows, width)); }
+  static void add(Doubles& to, const Doubles& what) {
+    for (std::size_t i = 0; i < to.size(); ++i) to[i] += what[i];
+  }
+
+  Doubles heads(const Doubles& qkv, int rows, int first, int count, const float* norm, bool rotate) const {
+    const int d = s_.attention.head_dim;
+    Doubles out;
+    for (int r = 0; r < rows; ++r) {
+      for (int h = 0; h < count; ++h) {
+        const auto* from = &qkv[area(r, s_.qkv_width()) + area(first + h, d)];
+        Doubles head(from, from + d);
+        if (norm != nullptr) head = reference_rms_norm(head, weight(norm, d), s_.norm_epsilon);
+        if (rotate) reference_rope(head.data(), d, r, kTheta);
+        out.insert(out.end(), head.begin(), head.end());
+      }
+    }
+    return out;
+  }
+
+  Doubles attention(const Doubles& normed, int rows) const {
+    const AttentionShape& a = s_.attention;
+    const Doubles bias = s_.qkv_bias ? weight(w_.qkv_bias, s_.qkv_width()) : Doubles{};
+    const Doubles qkv =
+        reference_linear(normed, weight(w_.qkv, s_.qkv_width(), s_.hidden), bias, rows, s_.hidden, s_.qkv_width());
+    const Doubles queries = heads(qkv, rows, 0, a.heads, w_.query_norm, true);
+    const Doubles keys = heads(qkv, rows, a.heads, a.kv_heads, w_.key_norm, true);
+    const Doubles values = heads(qkv, rows, a.heads + a.kv_heads, a.kv_heads, nullptr, false);
+    return reference_linear(reference_attention(queries, keys, values, a, rows, 0),
+                            weight(w_.attention_output, s_.hidden, s_.attention_width()), {}, rows,
+                            s_.attention_width(), s_.hidden);
+  }
+
+  Doubles gated(const Doubles& x, int rows, int width, const float* gate_up, const float* down) const {
+    const Doubles inner = reference_linear(x, weight(gate_up, 2 * width, s_.hidden), {}, rows, s_.hidden, 2 * width);
+    return reference_linear(reference_swiglu(inner, rows, width), weight(down, s_.hidden, width), {}, rows, width,
+                            s_.hidden);
+  }
+
+  Doubles experts(const Doubles& normed, int rows) const {
+    Doubles out;
+    for (int r = 0; r < rows; ++r) {
+      const Doubles x(normed.begin() + r * s_.hidden, normed.begin() + (r + 1) * s_.hidden);
+      const Doubles logits =
+          reference_linear(x, weight(w_.router, s_.experts, s_.hidden), {}, 1, s_.hidden, s_.experts);
+      std::vector<int> order(logits.size());
+      for (std::size_t i = 0; i < order.size(); ++i) order[i] = static_cast<int>(i);
+      std::sort(order.begin(), order.end(), [&](int a, int b) {
+        return logits[static_cast<std::size_t>(a)] > logits[static_cast<std::size_t>(b)];
+      });
+      order.resize(static_cast<std::size_t>(s_.experts_per_token));
+      double sum = 0;
+      for (const int e : order) sum += std::exp(logits[static_cast<std::size_t>(e)]);
+      Doubles row(static_cast<std::size_t>(s_.hidden), 0.0);
+      for (const int e : order) {
+        Doubles part = gated(x, 1, s_.intermediate, w_.gate_up + area(e, 2 * s_.intermediate * s_.hidden),
+                             w_.down + area(e, s_.intermediate * s_.hidden));
+        for (double& value : part) value *= std::exp(logits[static_cast<std::size_t>(e)]) / sum;
+        add(row, part);
+      }
+      out.insert(out.end(), row.begin(), row.end());
+    }
+    return out;
+  }
+
+  const LayerShape& s_;
+  const LayerWeights& w_;
+};
+
+LayerShape dense(AttentionShape attention) {
+  LayerShape shape;
+  shape.hidden = 48;
+  shape.attention = attention;
+  shape.intermediate = 80;
+  return shape;
+}
+
+// Grouped heads; a sliding window with biases; query and key norms; experts; experts beside a shared one.
+std::vector<LayerShape> shapes() {
+  LayerShape plain = dense({6, 2, 8, 0});
+  LayerShape window = dense({4, 4, 16, 7});
+  window.qkv_bias = true;
+  LayerShape norms = dense({4, 1, 24, 0});
+  norms.qk_norm = true;
+  LayerShape moe = dense({6, 3, 8, 0});
+  moe.experts = 5;
+  moe.experts_per_token = 2;
+  LayerShape shared = moe;
+  shared.shared_intermediate = 33;
+  return {plain, window, norms, moe, shared};
+}
+
+TEST(DecoderLayer, EqualsNaiveLayerForEverySequence) {
+  std::mt19937 random(11);
+  for (const LayerShape& shape : shapes()) {
+    RandomLayer layer(shape, 2, 5);
+    const int tokens = 37;
+    const Buffer x = random_buffer(area(2 * tokens, shape.hidden), random);
+    const Buffer y = layer.run({2, tokens, 0}, x.data());
+    const std::size_t half = area(tokens, shape.hidden);
+    for (std::size_t s = 0; s < 2; ++s) {
+      const Doubles expected = ReferenceLayer(layer).run(slice(x.data(), s * half, half));
+      EXPECT_LT(relative_difference(y.data() + s * half, expected), kTolerance);
+    }
+  }
+}
+
+TEST(DecoderLayer, ChunksOfAPromptEqualTheWholePrompt) {
+  std::mt19937 random(12);
+  for (const LayerShape& shape : shapes()) {
+    RandomLayer whole(shape, 1, 6), chunked(shape, 1, 6);
+    const Buffer x = random_buffer(area(90, shape.hidden), random);
+    const Buffer expected = whole.run({1, 90, 0}, x.data());
+    int past = 0;
+    for (const int chunk : {1, 32, 50, 7}) {
+      const Buffer y = chunked.run({1, chunk, past}, x.data() + area(past, shape.hidden));
+      EXPECT_LT(relative_difference(y.data(), slice(expected.data(), area(past, shape.hidden), y.size())), kTolerance);
+      past += chunk;
+    }
+  }
+}
+
+TEST(DecoderLayer, DecodeStepEqualsLastTokenOfPrefill) {
+  std::mt19937 random(13);
+  for (const LayerShape& shape : shapes()) {
+    const int sequences = 3, past = 20;
+    RandomLayer whole(shape, sequences, 7), stepped(shape, sequences, 7);
+    const Buffer x = random_buffer(area(sequences * (past + 1), shape.hidden), random);
+    const Buffer expected = whole.run({sequences, past + 1, 0}, x.data());
+    Buffer prompt(area(sequences * past, shape.hidden)), last(area(sequences, shape.hidden));
+    for (int s = 0; s < sequences; ++s) {
+      const float* from = x.data() + area(s * (past + 1), shape.hidden);
+      std::copy_n(from, area(past, shape.hidden), prompt.data() + area(s * past, shape.hidden));
+      std::copy_n(from + area(past, shape.hidden), shape.hidden, last.data() + area(s, shape.hidden));
+    }
+    stepped.run({sequences, past, 0}, prompt.data());
+    const Buffer y = stepped.run({sequences, 1, past}, last.data());
+    for (int s = 0; s < sequences; ++s) {
+      const std::size_t row = area(s * (past + 1) + past, shape.hidden);
+      EXPECT_LT(
+          relative_difference(y.data() + area(s, shape.hidden), slice(expected.data(), row, area(1, shape.hidden))),
+          kTolerance);
+    }
+  }
+}
+
+TEST(DecoderLayer, RepeatsBitForBitInOtherMemory) {
+  std::mt19937 random(14);
+  for (const LayerShape& shape : shapes()) {
+    RandomLayer first(shape, 2, 8), second(shape, 2, 8);
+    const Buffer x = random_buffer(area(2 * 19, shape.hidden), random);
+    const Buffer a = first.run({2, 19, 0}, x.data());
+    const Buffer b = second.run({2, 19, 0}, x.data());
+    EXPECT_TRUE(std::equal(a.data(), a.data() + a.size(), b.data()));
+  }
+}
+
+}  // namespace
+}  // namespace ppplan::tests
