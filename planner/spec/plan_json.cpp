@@ -1,0 +1,171 @@
+#include "planner/spec/plan_json.h"
+
+namespace ppplan::spec {
+namespace {
+
+using input::Json;
+
+Json memory_json(const StageMemory& memory) {
+  Json out;
+  out["budget_bytes"] = memory.budget_bytes;
+  out["weights_bytes"] = memory.weights_bytes;
+  out["embedding_bytes"] = memory.embedding_bytes;
+  out["head_bytes"] = memory.head_bytes;
+  out["activation_bytes"] = memory.activation_bytes;
+  out["cuda_graph_bytes"] = memory.cuda_graph_bytes;
+  out["other_bytes"] = memory.other_bytes;
+  out["kv_bytes"] = memory.kv_bytes;
+  out["margin_bytes"] = memory.margin_bytes;
+  return out;
+}
+
+Json stage_json(const Stage& stage) {
+  Json out;
+  out["first_layer"] = stage.first_layer;
+  out["end_layer"] = stage.end_layer;
+  out["embedding"] = stage.embedding;
+  out["head"] = stage.head;
+  out["devices"] = stage.devices;
+  out["verdict"] = name(stage.verdict);
+  out["memory"] = memory_json(stage.memory);
+  out["kv_tokens"] = stage.kv_tokens;
+  out["time"] = {{"prefill_s", stage.prefill_s}, {"decode_s", stage.decode_s}};
+  return out;
+}
+
+Json micro_batching_json(const MicroBatching& batching) {
+  Json out;
+  out["in_flight"] = batching.in_flight;
+  out["max_num_batched_tokens"] = batching.max_num_batched_tokens;
+  out["max_num_seqs"] = batching.max_num_seqs;
+  out["receive_buffers"] = batching.receive_buffers;
+  out["send_blocks_next"] = batching.send_blocks_next;
+  return out;
+}
+
+Json predicted_json(const Predicted& predicted) {
+  Json out;
+  out["output_tokens_per_s"] = predicted.output_tokens_per_s;
+  out["total_tokens_per_s"] = predicted.total_tokens_per_s;
+  out["ttft_s"] = predicted.ttft_s;
+  out["tpot_s"] = predicted.tpot_s;
+  out["bubble_fraction"] = predicted.bubble_fraction;
+  out["balance"] = predicted.balance;
+  out["kv_tokens"] = predicted.kv_tokens;
+  out["limiting_stage"] = predicted.limiting_stage;
+  out["lower_bound_s"] = predicted.lower_bound_s;
+  out["simulated_by"] = predicted.simulated_by;
+  out["uncertainty"] = Json::object();
+  for (const auto& [key, range] : predicted.uncertainty) out["uncertainty"][key] = {range.low, range.high};
+  return out;
+}
+
+Json neighbours_json(const std::vector<Neighbour>& neighbours) {
+  Json out = Json::array();
+  for (const Neighbour& neighbour : neighbours) {
+    Json item;
+    item["partition"] = neighbour.partition;
+    item["kv_tokens"] = neighbour.kv_tokens;
+    item["output_tokens_per_s"] = neighbour.output_tokens_per_s;
+    item["verdict"] = name(neighbour.verdict);
+    out.push_back(item);
+  }
+  return out;
+}
+
+Json launch_json(const Launch& launch) {
+  Json out;
+  out["env"] = launch.env;
+  out["command"] = launch.command;
+  return out;
+}
+
+Json provenance_json(const Provenance& provenance) {
+  Json out;
+  out["costs"] = provenance.costs;
+  out["engine"] = provenance.engine;
+  out["profile"] = provenance.profile;
+  out["vllm"] = provenance.vllm;
+  return out;
+}
+
+Json batch_times_json(const BatchTimes& times) {
+  Json out;
+  out["sequences"] = times.shape.sequences;
+  out["new_tokens"] = times.shape.new_tokens;
+  out["past_tokens"] = times.shape.past_tokens;
+  out["samples"] = times.shape.samples;
+  out["layer_s"] = times.layer_s;
+  out["embedding_s"] = times.embedding_s;
+  out["head_s"] = times.head_s;
+  out["boundary_latency_s"] = times.boundary_latency_s;
+  out["boundary_bytes"] = times.boundary_bytes;
+  out["token_return_s"] = times.token_return_s;
+  out["relative_error"] = times.relative_error;
+  out["outside"] = times.outside;
+  return out;
+}
+
+Json workload_json(const Workload& workload) {
+  Json out;
+  out["input_tokens"] = workload.input_tokens;
+  out["output_tokens"] = workload.output_tokens;
+  out["concurrency"] = workload.concurrency;
+  out["goal"] = name(workload.goal);
+  if (workload.max_ttft_s) out["max_ttft_s"] = *workload.max_ttft_s;
+  if (workload.max_tpot_s) out["max_tpot_s"] = *workload.max_tpot_s;
+  return out;
+}
+
+/// The devices as a reader looks for them; inputs.cluster has the rest.
+Json devices_json(const ClusterSpec& cluster) {
+  Json out = Json::array();
+  for (std::size_t i = 0; i < cluster.devices.size(); ++i) {
+    const Device& device = cluster.devices[i];
+    Json item;
+    item["index"] = i;
+    item["name"] = device.name;
+    item["memory_bytes"] = device.memory_bytes;
+    item["free_bytes"] = device.free_bytes;
+    out.push_back(item);
+  }
+  return out;
+}
+
+Json inputs_json(const Plan& plan) {
+  Json out;
+  out["assumed"] = plan.assumed;
+  out["flags"] = plan.inputs;
+  out["max_model_len"] = plan.max_model_len;
+  out["gpu_memory_utilization"] = plan.gpu_memory_utilization;
+  out["workload"] = workload_json(plan.workload);
+  out["model"] = to_json(plan.model);
+  out["cluster"] = to_json(plan.cluster);
+  out["costs"] = Json::array();
+  for (const BatchTimes& times : plan.times) out["costs"].push_back(batch_times_json(times));
+  return out;
+}
+
+}  // namespace
+
+Json to_json(const Plan& plan) {
+  Json out;
+  out["format"] = "ppplan/plan/1";
+  out["model"] = {{"name", plan.model.name}, {"num_layers", plan.model.layers.size()}};
+  out["cluster"]["devices"] = devices_json(plan.cluster);
+  out["parallel"] = {{"tp", plan.parallel.tp}, {"pp", plan.parallel.pp}, {"dp", plan.parallel.dp}};
+  out["partition"] = plan.partition;
+  out["stages"] = Json::array();
+  for (const Stage& stage : plan.stages) out["stages"].push_back(stage_json(stage));
+  out["micro_batching"] = micro_batching_json(plan.micro_batching);
+  out["predicted"] = predicted_json(plan.predicted);
+  out["verdict"] = name(plan.verdict);
+  out["warnings"] = plan.warnings;
+  out["neighbours"] = neighbours_json(plan.neighbours);
+  out["launch"] = launch_json(plan.launch);
+  out["provenance"] = provenance_json(plan.provenance);
+  out["inputs"] = inputs_json(plan);
+  return out;
+}
+
+}  // namespace ppplan::spec
