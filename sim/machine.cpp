@@ -1,0 +1,133 @@
+#include "sim/machine.h"
+
+// SimGrid's version.h does not compile before its other headers.
+// clang-format off
+#include <simgrid/s4u.hpp>
+#include <simgrid/version.h>
+// clang-format on
+
+#include <cmath>
+#include <string>
+
+namespace ppplan::sim {
+namespace {
+
+namespace sg = simgrid::s4u;
+
+// SimGrid counts whole bytes, a tensor-parallel share may have a fraction: sizes and rates are told in units of 2^-10
+// bytes.
+constexpr double units_per_byte = 1024;
+// More than the delays that ever run on one clock together: a core each, so that they never share.
+constexpr int cores_per_clock = 1 << 16;
+
+void configure() {
+#if SIMGRID_VERSION >= 33500
+  const std::string timing = "precision/timing", work = "precision/work-amount";
+#else
+  const std::string timing = "surf/precision", work = "maxmin/precision";
+#endif
+  sg::Engine::set_config(timing, 1e-12);
+  sg::Engine::set_config(work, 1e-9);
+  sg::Engine::set_config("network/model", std::string("CM02"));
+  sg::Engine::set_config("network/crosstraffic", false);
+  sg::Engine::set_config("network/TCP-gamma", 0.0);
+  sg::Engine::set_config("network/weight-S", 0.0);
+}
+
+std::string numbered(const char* what, std::size_t number) { return what + std::to_string(number); }
+
+/// Fewest ports that have an ordered pair of different ones for each of `routes`.
+std::size_t port_count(std::size_t routes) {
+  std::size_t ports = 2;
+  while (ports * (ports - 1) < routes) ++ports;
+  return ports;
+}
+
+}  // namespace
+
+struct Machine::Platform {
+  struct Ends {
+    sg::Host* from;
+    sg::Host* to;
+  };
+  std::unique_ptr<sg::Engine> engine;
+  std::vector<sg::Host*> clocks;
+  std::vector<Ends> routes;
+  // An activity whose last pointer goes away in its own completion callback breaks the engine: all are kept.
+  std::vector<sg::ActivityPtr> started;
+  std::function<void(Task)> on_end;
+
+  Platform(const MachineSpec& spec) {
+    static char name[] = "ppplan", quiet[] = "--log=root.thres:critical";
+    static char* arguments[] = {name, quiet, nullptr};
+    static int count = 2;
+    engine = std::make_unique<sg::Engine>(&count, arguments);
+    configure();
+    sg::NetZone* root = sg::create_empty_zone("machine");
+    for (int clock = 0; clock < spec.clocks; ++clock)
+      clocks.push_back(root->create_host(numbered("clock", static_cast<std::size_t>(clock)), 1.0));
+    for (sg::Host* clock : clocks) clock->set_core_count(cores_per_clock);
+    lay_routes(spec, root);
+    root->seal();
+    sg::Activity::on_completion_cb([this](const sg::Activity& ended) {
+      if (on_end) on_end(reinterpret_cast<Task>(ended.get_data<void>()));
+    });
+  }
+
+  /// Which hosts a flow runs between says nothing: pairs of ports stand for routes, so that the table of pairs stays as
+  /// small as the list of routes.
+  void lay_routes(const MachineSpec& spec, const sg::NetZone* root) {
+    sg::NetZone* zone = sg::create_full_zone("network");
+    zone->set_parent(root);
+    std::vector<sg::Link*> links;
+    for (const double rate : spec.link_bytes_per_s)
+      links.push_back(zone->create_link(numbered("link", links.size()), rate * units_per_byte)->set_latency(0.0));
+    std::vector<sg::Host*> ports;
+    while (ports.size() < port_count(spec.routes.size()))
+      ports.push_back(zone->create_host(numbered("port", ports.size()), 1.0));
+    for (const std::vector<int>& route : spec.routes) {
+      const std::size_t row = routes.size() / (ports.size() - 1), column = routes.size() % (ports.size() - 1);
+      routes.push_back({ports[row], ports[column < row ? column : column + 1]});
+      std::vector<sg::LinkInRoute> hops;
+      for (const int link : route) hops.emplace_back(links[static_cast<std::size_t>(link)]);
+      zone->add_route(routes.back().from->get_netpoint(), routes.back().to->get_netpoint(), nullptr, nullptr, hops,
+                      false);
+    }
+    zone->seal();
+  }
+
+  void start(sg::ActivityPtr activity, Task task) {
+    activity->set_data(reinterpret_cast<void*>(task));
+    sg::Activity& it = *activity;
+    started.push_back(std::move(activity));
+    it.start();
+  }
+};
+
+Machine::Machine(const MachineSpec& spec) : platform_(std::make_unique<Platform>(spec)) {}
+Machine::~Machine() = default;
+
+void Machine::on_end(std::function<void(Task)> callback) { platform_->on_end = std::move(callback); }
+
+void Machine::start_delay(int clock, double seconds, Task task) {
+  sg::ExecPtr exec = sg::Exec::init();
+  exec->set_flops_amount(seconds);
+  exec->set_host(platform_->clocks[static_cast<std::size_t>(clock)]);
+  platform_->start(std::move(exec), task);
+}
+
+void Machine::start_flow(int route, double bytes, Task task) {
+  const Platform::Ends& ends = platform_->routes[static_cast<std::size_t>(route)];
+  sg::CommPtr comm = sg::Comm::sendto_init(ends.from, ends.to);
+  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * units_per_byte)));
+  platform_->start(std::move(comm), task);
+}
+
+void Machine::run() {
+  platform_->engine->run();
+  platform_->started.clear();
+}
+
+double Machine::now_s() const { return sg::Engine::get_clock(); }
+
+}  // namespace ppplan::sim
