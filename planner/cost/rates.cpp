@@ -25,7 +25,8 @@ double cycle_s(const spec::Plan& plan, const spec::BatchTimes& times) {
 
 double round_s(const spec::Plan& plan, const spec::BatchTimes& times) {
   const double pass = sum(stage_seconds(plan, times)) + sum(boundary_seconds(plan, times)) + times.token_return_s;
-  return std::max(decode_cohorts(plan) * cycle_s(plan, times), pass);
+  // Token returns of one pipeline pass one after another, as the engine handles them.
+  return std::max(decode_cohorts(plan) * std::max(cycle_s(plan, times), times.token_return_s), pass);
 }
 
 /// One prompt's chunks through an idle pipeline.

@@ -16,8 +16,8 @@ struct Workload {
   int output_tokens = 256;  // --osl
   int concurrency = 64;     // requests at a time over the whole cluster
   Goal goal = Goal::throughput;
-  std::optional<double> max_ttft_s;
-  std::optional<double> max_tpot_s;
+  std::optional<double> max_ttft_s = std::nullopt;
+  std::optional<double> max_tpot_s = std::nullopt;
   bool operator==(const Workload&) const = default;
 };
 

@@ -1,0 +1,115 @@
+// Bad input ends with status 2, an empty standard output, and one sentence that names the place.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "tests/tools/command.h"
+
+namespace ppplan::tests {
+namespace {
+
+using testing::HasSubstr;
+
+struct Case {
+  const char* name;
+  const char* arguments;
+  const char* says;  // part of the sentence
+};
+
+class BadInput : public testing::TestWithParam<Case> {};
+
+TEST_P(BadInput, IsOneSentenceThatNamesThePlace) {
+  const Outcome outcome = ppplan(GetParam().arguments);
+  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr(GetParam().says));
+  EXPECT_EQ(std::count(outcome.err.begin(), outcome.err.end(), '\n'), 1) << outcome.err;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Flags, BadInput,
+    testing::Values(Case{"NoCommand", "", "subcommand"}, Case{"UnknownCommand", "serach --model tiny", "ppplan"},
+                    Case{"UnknownFlag", "search --model tiny --gpuz 2", "--gpuz"},
+                    Case{"UnknownModel", "search --model llama7ob --gpus 8", "llama70b"},
+                    Case{"UnknownGpu", "search --model tiny --gpus 2 --gpu h100sxm", "h100-sxm"},
+                    Case{"UnknownGpuInList", "search --model tiny --gpus 2xrtx4091", "rtx4090"},
+                    Case{"NoGpus", "search --model tiny --gpus 0", "--gpus"},
+                    Case{"NegativeGpus", "search --model tiny --gpus=-2", "--gpus"},
+                    Case{"TooManyGpus", "search --model tiny --gpus 99999999999", "--gpus"},
+                    Case{"ZeroOfAKind", "search --model tiny --gpus 0xh100-sxm", "--gpus"},
+                    Case{"ZeroTp", "search --model tiny --gpus 2 --tp 0", "--tp"},
+                    Case{"NegativePp", "search --model tiny --gpus 2 --pp=-1", "--pp"},
+                    Case{"ZeroPrompt", "search --model tiny --gpus 2 --isl 0", "--isl"},
+                    Case{"ZeroConcurrency", "search --model tiny --gpus 2 --concurrency 0", "--concurrency"},
+                    Case{"ZeroTop", "search --model tiny --gpus 2 --top 0", "--top"},
+                    Case{"PartitionTooLong", "search --model tiny --gpus 2 --pp 2 --partition 4,2,2", "--partition"},
+                    Case{"PartitionWrongSum", "search --model tiny --gpus 2 --pp 2 --partition 4,3", "--partition"},
+                    Case{"PartitionBelowOne", "search --model tiny --gpus 2 --pp 2 --partition 8,0", "--partition"},
+                    Case{"PartitionNoNumber", "search --model tiny --gpus 2 --pp 2 --partition 4,four", "--partition"},
+                    Case{"UnknownGoal", "search --model tiny --gpus 2 --goal speed", "throughput"},
+                    Case{"Utilization", "search --model tiny --gpus 2 --gpu-memory-utilization 1.5",
+                         "--gpu-memory-utilization"},
+                    Case{"UnknownDtype", "search --model tiny --gpus 2 --dtype bf61", "bf16"},
+                    Case{"UnevenNodes", "search --model tiny --gpus 3 --nodes 2", "--nodes"},
+                    Case{"BadGpuSpec", "search --model tiny --gpus 1xmine --gpu-spec mine:mem=24", "--gpu-spec"},
+                    Case{"MissingPlan", "run --plan nowhere.json", "nowhere.json"},
+                    Case{"PlanIsAFolder", "run --plan /tmp", "/tmp"},
+                    Case{"MissingProfile", "search --model tiny --gpus 2 --profile nowhere.json", "nowhere.json"},
+                    Case{"UnknownPhase", "simulate --plan nowhere.json --phase train", "nowhere.json"},
+                    Case{"SimulateNothing", "simulate", "--plan"}, Case{"UnknownList", "list model", "models"},
+                    Case{"ProfileWithoutModel", "profile", "--model"}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+/// A file with that text, for one command.
+std::string file_with(const std::string& name, const std::string& text) {
+  const std::string path = scratch(name);
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(BadFile, ATruncatedPlanNamesFileAndPosition) {
+  const std::string plan = scratch("whole.json");
+  ASSERT_EQ(ppplan("search --model llama8b --gpus 2 --out " + plan).status, 0);
+  std::ifstream in(plan);
+  std::string text((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+  const std::string cut = file_with("cut.json", text.substr(0, text.size() / 2));
+  const Outcome outcome = ppplan("run --plan " + cut);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_THAT(outcome.err, HasSubstr("cut.json"));
+  EXPECT_THAT(outcome.err, HasSubstr("line"));
+}
+
+TEST(BadFile, AConfigOfTheWrongTypeNamesTheField) {
+  const std::string config = file_with("config.json", R"({"architectures":["LlamaForCausalLM"],"hidden_size":"big"})");
+  const Outcome outcome = ppplan("search --gpus 2 --model " + config);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("hidden_size"));
+}
+
+TEST(BadFile, ANegativeCostInAProfileNamesItsPlace) {
+  const std::string profile = file_with(
+      "negative.json",
+      R"({"format":"ppplan/profile/1","engine":"ppplan 0.1","device":"cpu-core","machine":{},"links":[],"operations":[)"
+      R"({"op":"layer","dtype":"fp32","shape":{"hidden":384},"tp":1,"tokens":16,"batch":1,"kv_tokens":0,"median_s":-1,)"
+      R"("p10_s":1,"p90_s":1,"repeats":3}]})");
+  const Outcome outcome = ppplan("search --model tiny --gpus 2xcpu-core --profile " + profile);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("/operations/0/median_s"));
+}
+
+TEST(BadFile, DevicesThatCannotReachEachOtherAreNamed) {
+  const std::string cluster =
+      file_with("islands.json",
+                R"({"format":"ppplan/cluster/1","links":[{"name":"a","kind":"nvlink","bandwidth_bytes_per_s":1e11},)"
+                R"({"name":"b","kind":"nvlink","bandwidth_bytes_per_s":1e11}],"devices":[)"
+                R"({"name":"h100-sxm","node":0,"memory_bytes":85899345920,"paths":[{"meets":"x","links":["a"]}]},)"
+                R"({"name":"h100-sxm","node":0,"memory_bytes":85899345920,"paths":[{"meets":"y","links":["b"]}]}]})");
+  const Outcome outcome = ppplan("search --model tiny --cluster " + cluster);
+  EXPECT_EQ(outcome.status, 2) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("islands.json"));
+}
+
+}  // namespace
+}  // namespace ppplan::tests
