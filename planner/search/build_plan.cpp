@@ -1,0 +1,57 @@
+#include "planner/search/build_plan.h"
+
+#include "planner/engines/vllm_rules.h"
+
+namespace ppplan::search {
+
+namespace {
+
+std::vector<std::vector<int>> stage_devices(const spec::Parallel& parallel, int stage) {
+  std::vector<std::vector<int>> groups(static_cast<std::size_t>(parallel.dp));
+  for (int replica = 0; replica < parallel.dp; ++replica)
+    for (int rank = 0; rank < parallel.tp; ++rank)
+      groups[static_cast<std::size_t>(replica)].push_back(engines::rank_of(parallel, replica, stage, rank));
+  return groups;
+}
+
+}  // namespace
+
+void set_partition(spec::Plan& plan, const std::vector<int>& partition) {
+  plan.partition = partition;
+  plan.times.clear();
+  plan.warnings.clear();
+  int layer = 0;
+  for (std::size_t s = 0; s < partition.size(); ++s) {
+    plan.stages[s].first_layer = layer;
+    layer += partition[s];
+    plan.stages[s].end_layer = layer;
+  }
+}
+
+spec::Plan build_plan(const Question& question, const spec::Parallel& parallel, const spec::MicroBatching& setting,
+                      const std::vector<int>& partition) {
+  const Request& request = question.request;
+  spec::Plan plan;
+  plan.model = request.model;
+  plan.cluster = request.cluster;
+  plan.workload = request.workload;
+  plan.max_model_len = question.max_model_len;
+  plan.gpu_memory_utilization = request.gpu_memory_utilization;
+  plan.parallel = parallel;
+  plan.micro_batching = setting;
+  plan.provenance.vllm = question.vllm;
+  plan.assumed = request.assumed;
+  plan.inputs = request.inputs;
+  const bool everywhere = engines::ends_on_every_stage(request.model);
+  plan.stages.resize(static_cast<std::size_t>(parallel.pp));
+  for (int s = 0; s < parallel.pp; ++s) {
+    spec::Stage& stage = plan.stages[static_cast<std::size_t>(s)];
+    stage.embedding = s == 0 || everywhere;
+    stage.head = s + 1 == parallel.pp || everywhere;
+    stage.devices = stage_devices(parallel, s);
+  }
+  set_partition(plan, partition);
+  return plan;
+}
+
+}  // namespace ppplan::search

@@ -1,0 +1,28 @@
+// A plan reduced to what the search keeps of it: thousands are compared, few become documents.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "planner/spec/plan.h"
+
+namespace ppplan::search {
+
+struct Candidate {
+  spec::Parallel parallel;
+  spec::MicroBatching micro_batching;
+  std::vector<int> partition;
+  bool is_default = false;  // vLLM's own split
+  spec::Predicted predicted;
+  spec::Verdict verdict = spec::Verdict::fits;
+  std::int64_t margin_bytes = 0;  // smallest over the stages
+  bool within_limits = true;      // of time to first token and time per output token
+  std::string reason;             // what is short or over a limit; "" when nothing is
+};
+
+inline int devices(const Candidate& candidate) {
+  return candidate.parallel.tp * candidate.parallel.pp * candidate.parallel.dp;
+}
+
+}  // namespace ppplan::search

@@ -1,0 +1,89 @@
+#include "planner/search/factorizations.h"
+
+#include <fmt/format.h>
+
+#include "planner/engines/vllm_rules.h"
+#include "planner/input/input_error.h"
+
+namespace ppplan::search {
+
+namespace {
+
+bool any_pinned(const Request& request) { return request.tp || request.pp || request.dp || request.partition; }
+
+std::vector<int> device_counts(const Question& question) {
+  std::vector<int> counts;
+  const bool all = question.devices <= 8 || any_pinned(question.request);
+  for (int count = question.devices; count >= 1; --count)
+    if (all || question.devices % count == 0) counts.push_back(count);
+  return counts;
+}
+
+bool as_pinned(const Request& request, const spec::Parallel& parallel) {
+  if (request.partition && static_cast<int>(request.partition->size()) != parallel.pp) return false;
+  return request.tp.value_or(parallel.tp) == parallel.tp && request.pp.value_or(parallel.pp) == parallel.pp &&
+         request.dp.value_or(parallel.dp) == parallel.dp;
+}
+
+// A pinned tp may cross nodes: vLLM runs it, if slowly. Unequal cards stay out, for a group is costed as equals.
+void check_groups(const Question& question, Factorization& it) {
+  const int tp = it.parallel.tp;
+  for (int first = 0; first < it.size(); first += tp)
+    for (int rank = 1; rank < tp; ++rank) {
+      const spec::Device& one = question.request.cluster.devices[static_cast<std::size_t>(first)];
+      const spec::Device& other = question.request.cluster.devices[static_cast<std::size_t>(first + rank)];
+      if (one.name != other.name) {
+        it.kind = "TP group mixes cards";
+        it.reason = fmt::format("TP {}: devices {} and {} of one group would be {} and {}", tp, first, first + rank,
+                                one.name, other.name);
+        return;
+      }
+      if (one.node != other.node && !question.request.tp) {
+        it.kind = "TP group spans nodes";
+        it.reason = fmt::format("TP {}: devices {} and {} of one group would lie on nodes {} and {}", tp, first,
+                                first + rank, one.node, other.node);
+        return;
+      }
+    }
+}
+
+void find_fault(const Question& question, Factorization& it) {
+  const auto& [tp, pp, dp] = it.parallel;
+  if (const std::string fault = engines::tensor_parallel_fault(question.request.model, tp); !fault.empty()) {
+    it.kind = "heads not divisible by TP";
+    it.reason = fmt::format("TP {}: {}", tp, fault);
+  } else if (pp > question.layers) {
+    it.kind = "PP exceeds the layers";
+    it.reason = fmt::format("PP {} exceeds {} layers", pp, question.layers);
+  } else if (dp > question.request.workload.concurrency) {
+    it.kind = "more replicas than requests";
+    it.reason = fmt::format("DP {} exceeds {} concurrent requests", dp, question.request.workload.concurrency);
+  } else if (tp > 1 && question.request.cluster.devices.front().name == "cpu-core") {
+    it.kind = "CPU cores run TP 1";
+    it.reason = fmt::format("TP {}: the host executor gives every rank one core and runs TP 1", tp);
+  } else {
+    check_groups(question, it);
+  }
+}
+
+}  // namespace
+
+std::vector<Factorization> factorizations(const Question& question) {
+  std::vector<Factorization> all;
+  bool possible = false;
+  for (int count : device_counts(question))
+    for (int tp = 1; tp <= count; ++tp)
+      for (int pp = 1; count % tp == 0 && pp <= count / tp; ++pp) {
+        if (count / tp % pp != 0) continue;
+        Factorization it{{tp, pp, count / tp / pp}, "", ""};
+        if (!as_pinned(question.request, it.parallel)) continue;
+        find_fault(question, it);
+        possible = possible || it.kind.empty();
+        all.push_back(std::move(it));
+      }
+  if (possible) return all;
+  throw input::InputError("--tp, --pp, --dp", "", fmt::format("parts that {} devices can hold", question.devices),
+                          all.empty() ? "none that match" : all.front().reason);
+}
+
+}  // namespace ppplan::search

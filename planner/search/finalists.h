@@ -1,0 +1,22 @@
+// From the ranked candidates to finished plans: which go to the simulator, what it says, and the order after that.
+#pragma once
+
+#include <vector>
+
+#include "planner/search/candidate.h"
+#include "planner/search/question.h"
+
+namespace ppplan::search {
+
+/// The best ones with distinct (tp, pp, dp, partition), 2 * top of them; when the best has pp = 1, the best with pp > 1
+/// is among them.
+std::vector<Candidate> finalists(const std::vector<Candidate>& ranked, int top);
+/// A complete plan with its closed-form prediction.
+spec::Plan finished_plan(const Question& question, const Candidate& candidate);
+/// Replaces predictions by the evaluator's, one batch; KV tokens and limiting stage stay what memory says.
+/// Throws std::logic_error when the evaluator answers for another number of plans.
+void simulate_all(std::vector<spec::Plan>& plans, const Evaluator& simulate, Counts& counts);
+/// Best first by the predictions they carry.
+std::vector<spec::Plan> ranked_plans(const Question& question, std::vector<spec::Plan> plans);
+
+}  // namespace ppplan::search

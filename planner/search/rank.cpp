@@ -1,0 +1,70 @@
+#include "planner/search/rank.h"
+
+#include <algorithm>
+#include <tuple>
+
+namespace ppplan::search {
+
+namespace {
+
+double inverse(double seconds) { return seconds > 0 ? 1 / seconds : 0; }
+
+int class_of(const Candidate& candidate) {
+  if (candidate.margin_bytes < 0) return 2;
+  return candidate.within_limits ? 0 : 1;
+}
+
+// What orders candidates that the goal can't tell apart; complete, so that the order never depends on where they came
+// from.
+auto preference(const Candidate& c, const spec::Workload& workload) {
+  const spec::MicroBatching& setting = c.micro_batching;
+  return std::tuple(c.verdict, devices(c), unevenness(c), !c.is_default, -score(workload, c.predicted),
+                    -c.predicted.output_tokens_per_s, c.predicted.ttft_s, setting.max_num_batched_tokens,
+                    setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition);
+}
+
+}  // namespace
+
+double score(const spec::Workload& workload, const spec::Predicted& predicted) {
+  switch (workload.goal) {
+    case spec::Goal::throughput:
+      return predicted.output_tokens_per_s;
+    case spec::Goal::ttft:
+      return inverse(predicted.ttft_s);
+    case spec::Goal::tpot:
+      return inverse(predicted.tpot_s);
+    case spec::Goal::max_context:
+      return static_cast<double>(predicted.kv_tokens);
+  }
+  return 0;
+}
+
+int unevenness(const Candidate& candidate) {
+  const auto [low, high] = std::minmax_element(candidate.partition.begin(), candidate.partition.end());
+  return *high - *low;
+}
+
+bool indistinguishable(const spec::Workload& workload, const spec::Predicted& a, const spec::Predicted& b) {
+  const double one = score(workload, a);
+  const double other = score(workload, b);
+  return std::min(one, other) >= std::max(one, other) * (1 - no_difference);
+}
+
+void rank(std::vector<Candidate>& candidates, const spec::Workload& workload) {
+  const auto preferred = [&](const Candidate& a, const Candidate& b) {
+    return preference(a, workload) < preference(b, workload);
+  };
+  std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
+    const auto key = [&](const Candidate& c) { return std::pair(class_of(c), -score(workload, c.predicted)); };
+    return key(a) != key(b) ? key(a) < key(b) : preferred(a, b);
+  });
+  for (auto leader = candidates.begin(); leader != candidates.end();) {
+    const auto end = std::find_if(leader, candidates.end(), [&](const Candidate& c) {
+      return class_of(c) != class_of(*leader) || !indistinguishable(workload, c.predicted, leader->predicted);
+    });
+    std::sort(leader, end, preferred);
+    leader = end;
+  }
+}
+
+}  // namespace ppplan::search

@@ -1,0 +1,28 @@
+// The partition problem that a plan poses: what its layers cost on its stages' devices, in seconds and in bytes.
+//
+// Seconds of a layer are summed over the batches of plan.times with a weight each:
+//   prefill   1 for a prompt's chunks, 0 for the decode step
+//   decode    1 for the decode step
+//   request   per request: chunks / sequences of the chunk + output tokens * decode step / sequences of the cohort
+// Fixed seconds of a stage: embedding on the first, head on the last, and its outgoing transfer where sends block.
+// Bytes of a layer: weights, CUDA graphs and KV of `kv_tokens` tokens: 2 * max(1, kv_heads / tp) * head_dim * bytes
+// each. Fixed bytes: embedding, head and activations of the assessed plan. Capacity: the budget.
+#pragma once
+
+#include <vector>
+
+#include "planner/search/partition.h"
+#include "planner/search/question.h"
+
+namespace ppplan::search {
+
+enum class Objective { prefill, decode, request };
+
+/// The memory side; needs a plan whose memory was assessed. layer_s are zeros.
+PartitionProblem memory_problem(const spec::Plan& plan);
+/// Bytes of `kv_tokens` tokens in every layer, on one device.
+std::vector<double> kv_bytes(const spec::Plan& plan, std::int64_t kv_tokens);
+/// Adds the time side; needs plan.times. One kind per distinct set of devices.
+void set_times(PartitionProblem& problem, const spec::Plan& plan, cost::CostBook& book, Objective objective);
+
+}  // namespace ppplan::search
