@@ -5,38 +5,37 @@
 #include <memory>
 #include <vector>
 
+#include "exec/cores.h"
+#include "exec/micro_batches.h"
 #include "exec/run_schedule.h"
 #include "planner/spec/model_spec.h"
 #include "planner/spec/plan.h"
-#include "planner/spec/workload.h"
 
 namespace ppplan::exec {
-
-/// What a micro-batch carries. Its tokens are drawn from `seed` and its index. `continues` is the micro-batch whose KV cache
-/// it goes on with (an earlier chunk of the same prompts, or the previous round of a cohort), -1 for new sequences.
-struct MicroBatch {
-  spec::BatchShape shape;
-  int continues = -1;
-};
 
 struct HostRun {
   spec::ModelSpec model;
   std::vector<spec::Stage> stages;        // layer ranges and ends; replica 0
   std::vector<MicroBatch> micro_batches;  // by micro-batch index of the schedule
-  int receive_buffers = 2;
+  int receive_buffers = 2;                // of the schedule; 0 = unbounded
   std::uint64_t seed = 1;
-  std::vector<int> cores;  // [schedule device] -> CPU to pin to; empty = the first allowed CPUs in order
+  std::vector<int> cores;  // [schedule device] -> CPU to pin to; empty = the allowed CPUs in order, again and again
 };
 
 /// Logits of the last token of every sequence of a micro-batch that samples, [sequences, vocabulary] row-major.
 using Logits = std::vector<float>;
 
+/// A decode step (one new token) of sequences whose previous micro-batch sampled takes the tokens that came back from
+/// there; every other micro-batch takes tokens drawn from the seed and its index.
 class HostBackend : public Backend {
  public:
-  /// Allocates and fills weights and caches. Throws InputError when the stages don't fit the model.
+  /// Allocates and fills weights and caches. Throws InputError when the stages don't fit the model, micro-batches don't
+  /// continue each other (micro_batches.h), or the machine's memory does not hold them.
   explicit HostBackend(HostRun run);
   ~HostBackend() override;
+  /// The thread of a compute lane runs on the core of its device, the threads of an edge on the receiver's.
   void enter_lane(int device, const schedule::Lane& lane) override;
+  /// Throws InputError for anything but a forward of a stage and micro-batch of the run.
   void compute(schedule::OpId id, const schedule::Op& op) override;
   void transfer(schedule::OpId send_id, const schedule::Op& send, const schedule::Op& recv, int slot) override;
 
@@ -50,10 +49,11 @@ class HostBackend : public Backend {
   std::unique_ptr<State> state_;
 };
 
-/// The same micro-batches through all layers on one device in one thread, in order: what the pipeline must equal bit for bit.
+/// The same micro-batches through all layers on one device in one thread, in order: what the pipeline must equal bit
+/// for bit.
 std::vector<Logits> one_device_outputs(const HostRun& run);
 
-/// CPUs this process may use, in order.
-std::vector<int> allowed_cores();
+/// Bytes of weights and caches that a run allocates over all stages; activations come on top.
+std::int64_t host_bytes(const HostRun& run);
 
 }  // namespace ppplan::exec

@@ -1,5 +1,5 @@
-// Waits each op's and each transfer's planned duration from the moment it really starts, so that orders and dependencies can
-// be executed with many more stages than cores. Never waits until a planned absolute time.
+// Waits each op's and each transfer's planned duration from the moment it really starts, so that orders and
+// dependencies can be executed with many more stages than cores. Never waits until a planned absolute time.
 #pragma once
 
 #include <vector>

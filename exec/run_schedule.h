@@ -17,14 +17,14 @@ class Backend {
   virtual void enter_lane(int device, const schedule::Lane& lane) = 0;
   /// A compute op on its device.
   virtual void compute(schedule::OpId id, const schedule::Op& op) = 0;
-  /// One transfer, called once, on the thread of the edge. `slot` counts receive buffers of the edge: transfer k uses slot
-  /// k % receive_buffers, or k when they are unbounded.
+  /// One transfer, called once, on the thread of the edge. `slot` counts receive buffers of the edge: transfer k uses
+  /// slot k % receive_buffers, or k when they are unbounded.
   virtual void transfer(schedule::OpId send_id, const schedule::Op& send, const schedule::Op& recv, int slot) = 0;
 };
 
-/// Executes every op and returns what happened, in seconds since the common start, from a steady clock. Rethrows the first
-/// exception of a backend after every lane has stopped. Throws InputError for a schedule with faults or one that can't
-/// complete.
+/// Executes every op and returns what happened, in seconds since the common start, from a steady clock. Rethrows the
+/// first exception of a backend after every lane has stopped. Throws InputError for a schedule with faults or one that
+/// can't complete.
 traces::Timeline run_schedule(const schedule::Schedule& schedule, Backend& backend);
 
 }  // namespace ppplan::exec

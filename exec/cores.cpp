@@ -1,0 +1,33 @@
+#include "exec/cores.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <string>
+
+#include "planner/input/input_error.h"
+
+namespace ppplan::exec {
+
+std::vector<int> allowed_cores() {
+  // The process's mask, not the calling thread's: a thread that was pinned still sees all of them.
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  std::vector<int> cores;
+  if (sched_getaffinity(getpid(), sizeof set, &set) != 0) return {0};
+  for (int core = 0; core < CPU_SETSIZE; ++core) {
+    if (CPU_ISSET(core, &set)) cores.push_back(core);
+  }
+  return cores;
+}
+
+void pin_to_core(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (core >= 0 && core < CPU_SETSIZE) CPU_SET(core, &set);
+  if (sched_setaffinity(0, sizeof set, &set) != 0) {
+    throw input::InputError("cores: expected CPUs that this process may use, found " + std::to_string(core));
+  }
+}
+
+}  // namespace ppplan::exec

@@ -1,0 +1,281 @@
+#include "exec/host_backend.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <map>
+#include <string>
+
+#include "exec/activation_pool.h"
+#include "exec/host_stage.h"
+#include "exec/seeded_values.h"
+#include "planner/input/input_error.h"
+
+namespace ppplan::exec {
+
+namespace {
+
+using input::InputError;
+using kernels::host::Buffer;
+using kernels::host::LayerBatch;
+using kernels::host::LayerShape;
+
+constexpr std::uint64_t kTokens = 6;  // a name below the seed, besides those of host_weights.cpp and host_stage.cpp
+
+LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
+
+StageLimits limits_of(const std::vector<MicroBatch>& micro_batches) {
+  StageLimits limits;
+  for (const MicroBatch& micro_batch : micro_batches) {
+    limits.rows = std::max(limits.rows, micro_batch.shape.tokens());
+    limits.sequences = std::max(limits.sequences, micro_batch.shape.sequences);
+    limits.kv_tokens = std::max(limits.kv_tokens, micro_batch.shape.past_tokens + micro_batch.shape.new_tokens);
+  }
+  return limits;
+}
+
+// Caches of every chain of micro-batches, by its first one.
+std::map<int, KvSet::Size> kv_sizes(const std::vector<MicroBatch>& micro_batches) {
+  const std::vector<int> roots = chain_roots(micro_batches);
+  std::map<int, KvSet::Size> sizes;
+  for (std::size_t index = 0; index < micro_batches.size(); ++index) {
+    const spec::BatchShape& shape = micro_batches[index].shape;
+    const bool first = roots[index] == static_cast<int>(index);
+    KvSet::Size& size = sizes[roots[index]];
+    if (first) size = {shape.sequences, 0, shape.past_tokens};
+    size.capacity = std::max(size.capacity, shape.past_tokens + shape.new_tokens);
+  }
+  return sizes;
+}
+
+void check_stages(const HostRun& run) {
+  const auto layers = static_cast<int>(run.model.layers.size());
+  int next = 0;
+  for (std::size_t s = 0; s < run.stages.size(); ++s) {
+    const spec::Stage& stage = run.stages[s];
+    const std::string place = fmt::format("/{}", s);
+    if (stage.first_layer != next || stage.end_layer < next || stage.end_layer > layers) {
+      throw InputError("stages", place, fmt::format("layers of {} from {} on", layers, next),
+                       fmt::format("[{}, {})", stage.first_layer, stage.end_layer));
+    }
+    next = stage.end_layer;
+    if (stage.embedding != (s == 0) || stage.head != (s + 1 == run.stages.size())) {
+      throw InputError("stages", place, "the embedding on the first stage and the head on the last", "another place");
+    }
+  }
+  if (next != layers) {
+    throw InputError("stages", "", fmt::format("{} layers over all stages", layers), std::to_string(next));
+  }
+}
+
+void check_memory(const HostRun& run) {
+  const std::int64_t machine =
+      static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(sysconf(_SC_PAGESIZE));
+  const std::int64_t needed = host_bytes(run);
+  if (needed <= machine) return;
+  constexpr std::int64_t kMiB = 1 << 20;
+  throw InputError(run.model.name, "",
+                   fmt::format("weights and caches in fp32 within this machine's {} MiB", machine / kMiB),
+                   fmt::format("{} MiB", needed / kMiB));
+}
+
+// What one stage holds besides its layers. The maps from micro-batches to buffers are written by one op and read by a
+// later one that the schedule makes wait for it.
+struct StagePlace {
+  StagePlace(const HostRun& run, std::size_t index, const StageLimits& limits)
+      : stage(run.model, run.stages[index], limits, run.seed),
+        pool(static_cast<std::size_t>(limits.rows) * static_cast<std::size_t>(run.model.hidden)),
+        input_of(run.micro_batches.size(), nullptr),
+        output_of(run.micro_batches.size(), nullptr) {
+    for (const auto& [root, size] : kv_sizes(run.micro_batches)) {
+      kv.emplace(root, KvSet(stage.shapes(), stage.first_layer(), size, run.seed, root));
+    }
+    if (index == 0) return;
+    const std::size_t count =
+        run.receive_buffers > 0 ? static_cast<std::size_t>(run.receive_buffers) : run.micro_batches.size();
+    for (std::size_t slot = 0; slot < count; ++slot) {
+      received.emplace_back(static_cast<std::size_t>(limits.rows) * static_cast<std::size_t>(run.model.hidden));
+    }
+  }
+
+  HostStage stage;
+  std::map<int, KvSet> kv;        // by first micro-batch of the chain
+  std::vector<Buffer> received;   // [receive buffer of the edge into this stage]
+  ActivationPool pool;            // outputs that were not sent yet
+  std::vector<float*> input_of;   // [micro-batch]
+  std::vector<float*> output_of;  // [micro-batch]
+};
+
+}  // namespace
+
+struct HostBackend::State {
+  explicit State(HostRun from) : run(std::move(from)), roots(chain_roots(run.micro_batches)) {
+    check_stages(run);
+    check_memory(run);
+    if (run.cores.empty()) run.cores = allowed_cores();
+    const StageLimits limits = limits_of(run.micro_batches);
+    for (std::size_t s = 0; s < run.stages.size(); ++s) {
+      places.push_back(std::make_unique<StagePlace>(run, s, limits));
+    }
+    clear();
+  }
+
+  void clear() {
+    const std::size_t count = run.micro_batches.size();
+    outputs.assign(count, {});
+    logits.assign(count, {});
+    sampled.assign(count, {});
+    returned.assign(count, {});
+    has_returned = std::make_unique<std::atomic<bool>[]>(count);
+    for (auto& place : places) place->pool.reset();
+    for (std::size_t index = 0; index < count; ++index) {
+      const spec::BatchShape& shape = run.micro_batches[index].shape;
+      if (!shape.samples) continue;
+      // Room is made here, so that no compute op pays for it.
+      const auto rows = static_cast<std::size_t>(shape.sequences);
+      logits[index].assign(rows * static_cast<std::size_t>(run.model.vocabulary), 0.0f);
+      sampled[index].assign(rows, 0);
+      returned[index].assign(rows, 0);
+    }
+  }
+
+  StagePlace& place(int stage) {
+    if (stage < 0 || stage >= static_cast<int>(places.size())) {
+      throw InputError("schedule", "", fmt::format("stages below {}", places.size()), std::to_string(stage));
+    }
+    return *places[static_cast<std::size_t>(stage)];
+  }
+
+  std::size_t index_of(const traces::OpKey& key) const {
+    if (key.micro_batch < 0 || key.micro_batch >= static_cast<int>(run.micro_batches.size())) {
+      throw InputError("schedule", "", fmt::format("micro-batches below {}", run.micro_batches.size()),
+                       std::to_string(key.micro_batch));
+    }
+    if (key.replica != 0 || key.chunk != 0) {
+      throw InputError("schedule: expected one replica and one chunk a device, found more");
+    }
+    return static_cast<std::size_t>(key.micro_batch);
+  }
+
+  std::vector<int> drawn_tokens(std::size_t index) const {
+    const std::uint64_t numbers = stream(run.seed, {kTokens, index});
+    std::vector<int> tokens(static_cast<std::size_t>(run.micro_batches[index].shape.tokens()));
+    for (std::size_t i = 0; i < tokens.size(); ++i) {
+      tokens[i] = static_cast<int>(value(numbers, i) % static_cast<std::uint64_t>(run.model.vocabulary));
+    }
+    return tokens;
+  }
+
+  std::vector<int> tokens_of(std::size_t index) const {
+    const MicroBatch& micro_batch = run.micro_batches[index];
+    if (micro_batch.continues < 0 || micro_batch.shape.new_tokens != 1) return drawn_tokens(index);
+    const auto previous = static_cast<std::size_t>(micro_batch.continues);
+    if (!run.micro_batches[previous].shape.samples) return drawn_tokens(index);
+    if (places.size() == 1) return sampled[previous];
+    if (has_returned[previous].load(std::memory_order_acquire)) return returned[previous];
+    throw InputError(
+        fmt::format("schedule: expected a token return of micro-batch {} before micro-batch {} starts, found none",
+                    previous, index));
+  }
+
+  void forward(StagePlace& place, std::size_t index) {
+    const spec::BatchShape& shape = run.micro_batches[index].shape;
+    float* out = place.pool.acquire();
+    const float* in = place.input_of[index];
+    if (&place == places.front().get()) {
+      place.stage.embed(tokens_of(index), out);
+      in = out;
+    }
+    place.stage.run_layers(layer_batch(shape), place.kv.at(roots[index]), in, out);
+    place.output_of[index] = out;
+    if (&place != places.back().get()) return;
+    if (shape.samples) {
+      place.stage.sample(layer_batch(shape), out, logits[index].data(), sampled[index].data());
+      outputs[index].swap(logits[index]);
+    }
+    place.pool.release(out);
+  }
+
+  void pass_on(StagePlace& from, StagePlace& to, std::size_t index, int slot) {
+    if (slot >= static_cast<int>(to.received.size())) {
+      throw InputError(
+          fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
+    }
+    float* buffer = to.received[static_cast<std::size_t>(slot)].data();
+    const auto floats = static_cast<std::size_t>(run.micro_batches[index].shape.tokens() * run.model.hidden);
+    std::memcpy(buffer, from.output_of[index], floats * sizeof(float));
+    to.input_of[index] = buffer;
+    from.pool.release(from.output_of[index]);
+  }
+
+  HostRun run;
+  std::vector<int> roots;
+  std::vector<std::unique_ptr<StagePlace>> places;  // [stage]
+  std::vector<Logits> outputs;                      // [micro-batch]
+  std::vector<Logits> logits;                       // [micro-batch]: room for what will become outputs
+  std::vector<std::vector<int>> sampled;            // [micro-batch], on the last stage
+  std::vector<std::vector<int>> returned;           // [micro-batch], on the first stage
+  std::unique_ptr<std::atomic<bool>[]> has_returned;
+};
+
+HostBackend::HostBackend(HostRun run) : state_(std::make_unique<State>(std::move(run))) {}
+HostBackend::~HostBackend() = default;
+
+void HostBackend::enter_lane(int device, const schedule::Lane&) {
+  const std::vector<int>& cores = state_->run.cores;
+  pin_to_core(cores[static_cast<std::size_t>(device) % cores.size()]);
+}
+
+void HostBackend::compute(schedule::OpId, const schedule::Op& op) {
+  if (op.key.kind != traces::OpKind::forward) {
+    throw InputError(fmt::format("schedule: expected forward operations on the host backend, found '{}'",
+                                 traces::name(op.key.kind)));
+  }
+  state_->forward(state_->place(op.key.stage), state_->index_of(op.key));
+}
+
+void HostBackend::transfer(schedule::OpId, const schedule::Op& send, const schedule::Op&, int slot) {
+  const std::size_t index = state_->index_of(send.key);
+  if (send.key.kind == traces::OpKind::token_return) {
+    state_->returned[index] = state_->sampled[index];
+    state_->has_returned[index].store(true, std::memory_order_release);
+    return;
+  }
+  state_->pass_on(state_->place(send.key.stage), state_->place(send.key.stage + 1), index, slot);
+}
+
+void HostBackend::reset() { state_->clear(); }
+
+const std::vector<Logits>& HostBackend::outputs() const { return state_->outputs; }
+
+std::vector<Logits> one_device_outputs(const HostRun& run) {
+  HostRun single = run;
+  spec::Stage whole;
+  whole.end_layer = static_cast<int>(run.model.layers.size());
+  whole.embedding = true;
+  whole.head = true;
+  single.stages = {whole};
+  HostBackend backend(std::move(single));
+  for (std::size_t index = 0; index < run.micro_batches.size(); ++index) {
+    schedule::Op op;
+    op.key.micro_batch = static_cast<int>(index);
+    backend.compute(static_cast<schedule::OpId>(index), op);
+  }
+  return backend.outputs();
+}
+
+std::int64_t host_bytes(const HostRun& run) {
+  std::vector<LayerShape> shapes;
+  std::size_t floats = 2 * static_cast<std::size_t>(run.model.vocabulary) * static_cast<std::size_t>(run.model.hidden);
+  for (std::size_t layer = 0; layer < run.model.layers.size(); ++layer) {
+    shapes.push_back(layer_shape(run.model, static_cast<int>(layer)));
+    floats += layer_floats(shapes.back());
+  }
+  for (const auto& [root, size] : kv_sizes(run.micro_batches)) floats += KvSet::floats(shapes, size);
+  return static_cast<std::int64_t>(floats * sizeof(float));
+}
+
+}  // namespace ppplan::exec

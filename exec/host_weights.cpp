@@ -1,0 +1,117 @@
+#include "exec/host_weights.h"
+
+#include <cmath>
+#include <string>
+
+#include "exec/seeded_values.h"
+#include "planner/input/input_error.h"
+
+namespace ppplan::exec {
+
+namespace {
+
+using kernels::host::Buffer;
+using kernels::host::LayerShape;
+using kernels::host::LayerWeights;
+
+// Names below the seed; changing one changes every output.
+enum Name : std::uint64_t { kLayer = 1, kEmbedding = 2, kHead = 3, kFinalNorm = 4 };
+
+std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width); }
+
+// One array of a layer: its size, and the range its values are drawn from.
+struct Part {
+  const float* LayerWeights::*place;
+  std::size_t count;
+  float center;
+  float half_width;
+};
+
+std::vector<Part> parts(const LayerShape& s) {
+  const auto matrix = [](const float* LayerWeights::*place, int count, int outputs, int inputs) {
+    // Uniform over +-w has variance w^2 / 3.
+    const float half_width = inputs > 0 ? std::sqrt(3.0f / static_cast<float>(inputs)) : 0.0f;
+    return Part{place, static_cast<std::size_t>(count) * area(outputs, inputs), 0.0f, half_width};
+  };
+  const auto vector = [](const float* LayerWeights::*place, int width, float center) {
+    return Part{place, static_cast<std::size_t>(width), center, 0.1f};
+  };
+  const int blocks = s.experts > 0 ? s.experts : 1;
+  const int head_norm = s.qk_norm ? s.attention.head_dim : 0;
+  return {vector(&LayerWeights::attention_norm, s.hidden, 1.0f),
+          matrix(&LayerWeights::qkv, 1, s.qkv_width(), s.hidden),
+          vector(&LayerWeights::qkv_bias, s.qkv_bias ? s.qkv_width() : 0, 0.0f),
+          vector(&LayerWeights::query_norm, head_norm, 1.0f),
+          vector(&LayerWeights::key_norm, head_norm, 1.0f),
+          matrix(&LayerWeights::attention_output, 1, s.hidden, s.attention_width()),
+          vector(&LayerWeights::feed_forward_norm, s.hidden, 1.0f),
+          matrix(&LayerWeights::router, 1, s.experts, s.hidden),
+          matrix(&LayerWeights::gate_up, blocks, 2 * s.intermediate, s.hidden),
+          matrix(&LayerWeights::down, blocks, s.hidden, s.intermediate),
+          matrix(&LayerWeights::shared_gate_up, 1, 2 * s.shared_intermediate, s.hidden),
+          matrix(&LayerWeights::shared_down, 1, s.hidden, s.shared_intermediate)};
+}
+
+}  // namespace
+
+LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
+  const spec::Layer& from = model.layers.at(static_cast<std::size_t>(layer));
+  const spec::Attention& a = from.attention;
+  const std::string place = "/layers/" + std::to_string(layer) + "/attention";
+  if (a.kv_heads < 1 || a.heads < 1 || a.heads % a.kv_heads != 0) {
+    throw input::InputError(model.name, place, "heads that are a multiple of kv_heads",
+                            std::to_string(a.heads) + " and " + std::to_string(a.kv_heads));
+  }
+  if (a.head_dim < 2 || a.head_dim % 2 != 0) {
+    throw input::InputError(model.name, place, "an even head_dim for rotary embedding", std::to_string(a.head_dim));
+  }
+  LayerShape shape;
+  shape.hidden = model.hidden;
+  shape.attention = {a.heads, a.kv_heads, a.head_dim, a.window};
+  shape.qkv_bias = a.qkv_bias;
+  shape.qk_norm = a.qk_norm;
+  shape.intermediate = from.feed_forward.intermediate;
+  if (from.feed_forward.kind == spec::FeedForwardKind::moe) {
+    shape.experts = from.feed_forward.experts;
+    shape.experts_per_token = from.feed_forward.experts_per_token;
+    shape.shared_intermediate = from.feed_forward.shared_intermediate;
+  }
+  shape.norm_epsilon = static_cast<float>(model.norm_epsilon);
+  return shape;
+}
+
+std::size_t layer_floats(const LayerShape& shape) {
+  std::size_t count = 0;
+  for (const Part& part : parts(shape)) count += Buffer::aligned(part.count);
+  return count;
+}
+
+LayerMemory::LayerMemory(const LayerShape& shape, int layer, std::uint64_t seed)
+    : shape_(shape), memory_(layer_floats(shape)) {
+  float* next = memory_.data();
+  std::uint64_t index = 0;
+  for (const Part& part : parts(shape)) {
+    const std::uint64_t numbers = stream(seed, {kLayer, static_cast<std::uint64_t>(layer), index++});
+    if (part.count == 0) continue;
+    fill_uniform(next, part.count, numbers, part.center, part.half_width);
+    weights_.*part.place = next;
+    next += Buffer::aligned(part.count);
+  }
+}
+
+Buffer end_weights(const spec::ModelSpec& model, End end, std::uint64_t seed) {
+  const bool own_head = end == End::head && !model.tied_embedding;
+  Buffer weights(area(model.vocabulary, model.hidden));
+  // Rows of norm about 1 give logits of about unit size; the first norm takes care of the embedding's scale.
+  fill_uniform(weights.data(), weights.size(), stream(seed, {own_head ? kHead : kEmbedding}), 0.0f,
+               std::sqrt(3.0f / static_cast<float>(model.hidden)));
+  return weights;
+}
+
+Buffer final_norm(const spec::ModelSpec& model, std::uint64_t seed) {
+  Buffer gain(static_cast<std::size_t>(model.hidden));
+  fill_uniform(gain.data(), gain.size(), stream(seed, {kFinalNorm}), 1.0f, 0.1f);
+  return gain;
+}
+
+}  // namespace ppplan::exec
