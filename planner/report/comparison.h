@@ -15,7 +15,7 @@ struct StageComparison {
   std::string name;
   double predicted_busy_s = 0, measured_busy_s = 0;  // measured: median over repeats
   double predicted_idle_s = 0, measured_idle_s = 0;
-  double error_fraction = 0;  // of busy: measured / predicted - 1
+  double error_fraction = 0;  // of busy: measured / predicted - 1; 0 where no work was predicted
   bool operator==(const StageComparison&) const = default;
 };
 
@@ -30,7 +30,8 @@ struct Comparison {
   bool operator==(const Comparison&) const = default;
 };
 
-/// Throws InputError when a measured timeline does not hold the schedule's operations, or none is given.
+/// Throws InputError when a timeline does not hold the schedule's operations, no measured one is given, or the
+/// predicted makespan is 0. The median of an even number of repeats is the mean of the middle two.
 Comparison compare(const schedule::Schedule& schedule, const traces::Timeline& predicted,
                    std::span<const traces::Timeline> measured);
 

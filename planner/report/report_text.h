@@ -1,0 +1,18 @@
+// Reports as tables for the terminal, at most 80 columns wide.
+#pragma once
+
+#include <string>
+
+#include "planner/report/bubble_report.h"
+#include "planner/report/comparison.h"
+
+namespace ppplan::report {
+
+/// A row per stage: busy and the four kinds of idle time in one unit, activations held; then the figures of the whole
+/// run, and what the critical path consists of.
+std::string report_text(const BubbleReport& report);
+
+/// A row per stage: predicted and measured busy and idle time, and the error; then makespan and bubble of both sides.
+std::string comparison_text(const Comparison& comparison);
+
+}  // namespace ppplan::report
