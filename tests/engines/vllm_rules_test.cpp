@@ -1,0 +1,122 @@
+#include "planner/engines/vllm_rules.h"
+
+#include <gtest/gtest.h>
+
+#include <random>
+
+#include "planner/engines/vllm_version.h"
+#include "planner/input/input_error.h"
+#include "planner/spec/gpu_kind.h"
+#include "planner/spec/read_model.h"
+
+namespace ppplan::engines {
+namespace {
+
+spec::Device card(const std::string& name) { return spec::catalog_gpu(name, "--gpu").device; }
+
+TEST(VllmVersion, IsReadFromReleaseNumbers) {
+  EXPECT_EQ(vllm_version("0.26"), (VllmVersion{0, 26, 0}));
+  EXPECT_EQ(vllm_version("v0.8.5.post1"), (VllmVersion{0, 8, 5}));
+  EXPECT_EQ(vllm_version("0.14.0rc2"), (VllmVersion{0, 14, 0}));
+  EXPECT_EQ(vllm_version("0.22.1rc0.dev3+gabc123"), (VllmVersion{0, 22, 1}));
+  for (const char* text : {"", "0", "latest", "0.", ".8", "0.8.", "0.8.5foo", "-0.8", "0.8 ", "99999.1"})
+    EXPECT_THROW(vllm_version(text), input::InputError) << text;
+}
+
+TEST(VllmVersion, OlderThanTheTableIsRefused) {
+  EXPECT_THROW(vllm_defaults("0.7.3", card("l4")), input::InputError);
+  EXPECT_THROW(vllm_defaults("newest", card("l4")), input::InputError);
+}
+
+TEST(VllmDefaults, UtilizationRoseWithGraphAccounting) {
+  EXPECT_EQ(vllm_defaults("0.20.2", card("l4")).gpu_memory_utilization, 0.9);
+  EXPECT_FALSE(vllm_defaults("0.20.2", card("l4")).cuda_graphs_in_budget);
+  EXPECT_EQ(vllm_defaults("0.21.0", card("l4")).gpu_memory_utilization, 0.92);
+  EXPECT_TRUE(vllm_defaults("0.33", card("l4")).cuda_graphs_in_budget);
+}
+
+TEST(VllmDefaults, DependOnTheCardsMemory) {
+  const auto tokens_and_seqs = [](const std::string& version, const std::string& name) {
+    const VllmDefaults defaults = vllm_defaults(version, card(name));
+    return std::pair(defaults.max_num_batched_tokens, defaults.max_num_seqs);
+  };
+  EXPECT_EQ(tokens_and_seqs("0.26", "h100-sxm"), std::pair(8192, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.26", "a100-sxm-80gb"), std::pair(2048, 256));
+  EXPECT_EQ(tokens_and_seqs("0.8.1", "a100-sxm-80gb"), std::pair(8192, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.8.1", "l4"), std::pair(2048, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.8.5", "l4"), std::pair(2048, 256));
+  EXPECT_EQ(tokens_and_seqs("0.26", "b200"), std::pair(8192, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.27", "b200"), std::pair(16384, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.27", "h200"), std::pair(8192, 1024));
+}
+
+TEST(VllmDefaults, ListTheirVersionsInOrder) {
+  const auto versions = known_vllm();
+  for (std::size_t i = 1; i < versions.size(); ++i) EXPECT_LT(vllm_version(versions[i - 1]), vllm_version(versions[i]));
+  EXPECT_EQ(versions.back(), newest_vllm());
+  EXPECT_LE(vllm_version(newest_vllm()), vllm_version(latest_vllm_release()));
+}
+
+TEST(BatchesInFlight, AreOneMoreOnTheV2Runner) {
+  const spec::ModelSpec llama = spec::read_model("llama70b");
+  const spec::ModelSpec qwen2 = spec::read_model("Qwen/Qwen2.5-72B-Instruct");
+  const spec::ModelSpec mixtral = spec::read_model("mistralai/Mixtral-8x7B-v0.1");
+  EXPECT_EQ(batches_in_flight("0.14", llama, 4), 4);
+  EXPECT_EQ(batches_in_flight("0.22", llama, 4), 4);
+  EXPECT_EQ(batches_in_flight("0.23", llama, 4), 5);
+  EXPECT_EQ(batches_in_flight("0.23", qwen2, 4), 4);
+  EXPECT_EQ(batches_in_flight("0.25", qwen2, 4), 5);
+  EXPECT_EQ(batches_in_flight("0.27", mixtral, 4), 4);
+}
+
+TEST(BatchesInFlight, AreTwoOnOneStageScheduledAsynchronously) {
+  const spec::ModelSpec llama = spec::read_model("llama8b");
+  EXPECT_EQ(batches_in_flight("0.14", llama, 1), 1);
+  EXPECT_EQ(batches_in_flight("0.15", llama, 1), 2);
+  EXPECT_EQ(batches_in_flight("0.27", llama, 1), 2);
+}
+
+TEST(Ends, AreOnEveryStageOfExpertModelsOnly) {
+  EXPECT_TRUE(ends_on_every_stage(spec::read_model("mistralai/Mixtral-8x22B-v0.1")));
+  EXPECT_TRUE(ends_on_every_stage(spec::read_model("Qwen/Qwen3-235B-A22B")));
+  EXPECT_FALSE(ends_on_every_stage(spec::read_model("llama70b")));
+  EXPECT_FALSE(ends_on_every_stage(spec::read_model("Qwen/Qwen3-32B")));
+}
+
+TEST(TensorParallel, MustDivideTheHeads) {
+  const spec::ModelSpec llama = spec::read_model("llama70b");  // 64 heads, 8 KV heads
+  EXPECT_EQ(tensor_parallel_fault(llama, 6), "64 attention heads are not divisible by 6");
+  for (int tp : {1, 2, 4, 8}) EXPECT_EQ(tensor_parallel_fault(llama, tp), "") << tp;
+  EXPECT_NE(tensor_parallel_fault(llama, 0), "");
+}
+
+TEST(TensorParallel, ReplicatesFewerKvHeadsThanRanks) {
+  const spec::ModelSpec qwen = spec::read_model("Qwen/Qwen3-30B-A3B");  // 32 heads, 4 KV heads, experts of 768 columns
+  EXPECT_EQ(tensor_parallel_fault(qwen, 8), "");
+  EXPECT_EQ(tensor_parallel_fault(qwen, 16), "");
+  spec::ModelSpec odd = qwen;
+  for (spec::Layer& layer : odd.layers) layer.attention.heads = 24, layer.attention.kv_heads = 8;
+  EXPECT_EQ(tensor_parallel_fault(odd, 12), "8 KV heads are not divisible by 12");
+}
+
+TEST(TensorParallel, MustDivideTheFeedForwardBlock) {
+  spec::ModelSpec model = spec::read_model("llama8b");
+  for (spec::Layer& layer : model.layers) layer.feed_forward.intermediate = 14338;
+  EXPECT_EQ(tensor_parallel_fault(model, 4), "14338 columns of the feed-forward block are not divisible by 4");
+}
+
+TEST(VllmVersion, OnlyEverThrowsInputErrors) {
+  std::mt19937 random(3);
+  const std::string alphabet = "0123456789.vrcpostdev+-_ \n";
+  for (int round = 0; round < 20000; ++round) {
+    std::string text(random() % 12, ' ');
+    for (char& c : text) c = alphabet[random() % alphabet.size()];
+    try {
+      vllm_version(text);
+    } catch (const input::InputError&) {
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ppplan::engines
