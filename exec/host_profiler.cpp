@@ -1,0 +1,246 @@
+#include "exec/host_profiler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <barrier>
+#include <chrono>
+#include <cmath>
+#include <map>
+#include <memory>
+#include <random>
+#include <span>
+#include <thread>
+
+#include "exec/cores.h"
+#include "exec/host_probe.h"
+#include "exec/link_probe.h"
+#include "exec/machine_facts.h"
+#include "planner/input/input_error.h"
+
+namespace ppplan::exec {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using Samples = std::vector<std::vector<RunTime>>;  // [point]
+
+constexpr int kMeasuredRuns = 2;           // of a point in one round, after one that is not counted
+constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
+constexpr int kMessages = 12;              // of each size in one round
+constexpr double kAloneShare = 0.35;       // of the budget, for the rounds on one core; messages take some of the rest
+
+double quantile(std::vector<double> values, double fraction) {
+  std::sort(values.begin(), values.end());
+  const double position = fraction * static_cast<double>(values.size() - 1);
+  const auto below = static_cast<std::size_t>(std::floor(position));
+  const std::size_t above = std::min(below + 1, values.size() - 1);
+  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
+}
+
+double processor_quantile(const std::vector<RunTime>& runs, double fraction) {
+  std::vector<double> seconds;
+  for (const RunTime& run : runs) seconds.push_back(run.processor_s);
+  return quantile(std::move(seconds), fraction);
+}
+
+// Of the cores' time while operations ran, the share that went to other processes.
+double share_of_others(const Samples& samples) {
+  RunTime sum;
+  for (const auto& runs : samples) {
+    for (const RunTime& run : runs) {
+      sum.processor_s += run.processor_s;
+      sum.wall_s += run.wall_s;
+    }
+  }
+  return std::max(0.0, 1 - sum.processor_s / sum.wall_s);
+}
+
+double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
+
+class Profiler {
+ public:
+  Profiler(const HostProfileOptions& options, const std::function<void(double, const std::string&)>& progress)
+      : options_(options),
+        progress_(progress),
+        sizes_{options.max_tokens, options.max_batch, options.max_kv},
+        points_(profile_points(static_cast<int>(distinct_layers(options.model).size()), sizes_)),
+        alone_(points_.size()),
+        loaded_(points_.size()),
+        random_(options.seed) {}
+
+  traces::Profile run() {
+    progress_(0, "weights and caches");
+    make_probes();
+    start_ = Clock::now();
+    repeat_until(kAloneShare, [this](std::size_t round) {
+      measure({round % options_.cores.size()}, alone_, "one core");  // each core in turn
+    });
+    const std::vector<std::size_t> all = all_of(options_.cores.size());
+    repeat_until(1.0, [&](std::size_t) {
+      measure(all, loaded_, "all cores");
+      measure_messages();
+    });
+    return profile();
+  }
+
+ private:
+  // Probes are made on their own cores, so that their memory is near.
+  void make_probes() {
+    const int copies = probe_copies(options_.model, sizes_, options_.cores.size());
+    probes_.resize(options_.cores.size());
+    on_cores(all_of(probes_.size()), [&](std::size_t index) {
+      probes_[index] = std::make_unique<HostProbe>(options_.model, sizes_, copies, options_.seed + index);
+    });
+  }
+
+  static std::vector<std::size_t> all_of(std::size_t count) {
+    std::vector<std::size_t> indices(count);
+    for (std::size_t i = 0; i < count; ++i) indices[i] = i;
+    return indices;
+  }
+
+  // Runs `work(index)` on a pinned thread for every index of a core.
+  template <typename Work>
+  void on_cores(const std::vector<std::size_t>& indices, Work work) {
+    std::vector<std::exception_ptr> failures(indices.size());
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < indices.size(); ++i) {
+      threads.emplace_back([&, i] {
+        try {
+          pin_to_core(options_.cores[indices[i]]);
+          work(indices[i]);
+        } catch (...) {
+          failures[i] = std::current_exception();
+        }
+      });
+    }
+    threads.clear();
+    for (const std::exception_ptr& failure : failures) {
+      if (failure) std::rethrow_exception(failure);
+    }
+  }
+
+  // Rounds until the next one would pass `share` of the budget; at least one.
+  template <typename Round>
+  void repeat_until(double share, Round round) {
+    double longest_s = 0;
+    for (std::size_t count = 0; count == 0 || seconds_since(start_) + longest_s < share * options_.budget_s; ++count) {
+      const auto began = Clock::now();
+      round(count);
+      longest_s = std::max(longest_s, seconds_since(began));
+    }
+  }
+
+  void report(const std::string& what) { progress_(std::min(1.0, seconds_since(start_) / options_.budget_s), what); }
+
+  std::vector<std::size_t> shuffled_points() {
+    std::vector<std::size_t> order = all_of(points_.size());
+    std::shuffle(order.begin(), order.end(), random_);
+    return order;
+  }
+
+  void measure(const std::vector<std::size_t>& cores, Samples& into, const std::string& what) {
+    const std::vector<std::size_t> order = shuffled_points();
+    for (std::size_t first = 0; first < order.size(); first += kPointsAtOnce) {
+      report(what);
+      const auto some = std::span(order).subspan(first, std::min(kPointsAtOnce, order.size() - first));
+      measure_some(cores, some, into);
+    }
+  }
+
+  void measure_some(const std::vector<std::size_t>& cores, std::span<const std::size_t> some, Samples& into) {
+    std::vector<Samples> seconds(options_.cores.size(), Samples(some.size()));
+    std::barrier together(static_cast<std::ptrdiff_t>(cores.size()));
+    std::vector<std::atomic<std::size_t>> finished(some.size());
+    on_cores(cores, [&](std::size_t core) {
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        const ProfilePoint& point = points_[some[i]];
+        together.arrive_and_wait();
+        probes_[core]->run(point);
+        for (int run = 0; run < kMeasuredRuns; ++run) seconds[core][i].push_back(probes_[core]->run(point));
+        // A core that is done keeps its work up until all are, so that none measures beside an idle one.
+        for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
+      }
+    });
+    for (const Samples& of_core : seconds) {
+      for (std::size_t i = 0; i < some.size(); ++i) {
+        into[some[i]].insert(into[some[i]].end(), of_core[i].begin(), of_core[i].end());
+      }
+    }
+  }
+
+  void measure_messages() {
+    if (options_.cores.size() < 2) return;
+    report("messages between cores");
+    for (std::int64_t bytes = 1 << 10; bytes <= 1 << 24; bytes *= 4) {
+      const std::vector<double> seconds = message_seconds(bytes, kMessages, options_.cores[0], options_.cores[1]);
+      std::vector<double>& all = messages_[bytes];
+      all.insert(all.end(), seconds.begin(), seconds.end());
+    }
+  }
+
+  traces::Profile profile() {
+    traces::Profile result;
+    result.engine = "ppplan 0.1";
+    result.device = "cpu-core";
+    result.machine = machine_facts(options_.cores);
+    result.machine["share_of_other_processes"] = fmt::format("{:.3f}", share_of_others(loaded_));
+    result.machine["command"] = "ppplan profile --backend host --model " + options_.model.name;
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      traces::Operation operation = operation_of(options_.model, points_[i]);
+      operation.median_s = processor_quantile(loaded_[i], 0.5);
+      operation.p10_s = processor_quantile(loaded_[i], 0.1);
+      operation.p90_s = processor_quantile(loaded_[i], 0.9);
+      operation.repeats = static_cast<int>(loaded_[i].size());
+      operation.alone_s = processor_quantile(alone_[i], 0.5);
+      result.operations.push_back(std::move(operation));
+    }
+    for (const auto& [bytes, seconds] : messages_) {
+      traces::LinkSample& sample = result.links.emplace_back();
+      sample.op = "send_recv";
+      sample.link = "memory";
+      sample.from = options_.cores[0];
+      sample.to = options_.cores[1];
+      sample.bytes = bytes;
+      sample.median_s = quantile(seconds, 0.5);
+    }
+    return result;
+  }
+
+  const HostProfileOptions& options_;
+  const std::function<void(double, const std::string&)>& progress_;
+  ProfileSizes sizes_;
+  std::vector<ProfilePoint> points_;
+  std::vector<std::unique_ptr<HostProbe>> probes_;  // [core]
+  Samples alone_;
+  Samples loaded_;
+  std::map<std::int64_t, std::vector<double>> messages_;  // by bytes
+  std::mt19937_64 random_;
+  Clock::time_point start_;
+};
+
+void check(const HostProfileOptions& options) {
+  if (options.model.layers.empty()) throw input::InputError(options.model.name, "/layers", "at least one", "none");
+  const auto at_least = [](const std::string& what, int low, int found) {
+    if (found < low) {
+      throw input::InputError("profile", what, "at least " + std::to_string(low), std::to_string(found));
+    }
+  };
+  at_least("max_tokens", 16, options.max_tokens);
+  at_least("max_batch", 1, options.max_batch);
+  at_least("max_kv", 16, options.max_kv);
+}
+
+}  // namespace
+
+traces::Profile profile_host(const HostProfileOptions& options,
+                             const std::function<void(double fraction, const std::string& what)>& progress) {
+  HostProfileOptions complete = options;
+  if (complete.cores.empty()) complete.cores = allowed_cores();
+  check(complete);
+  return Profiler(complete, progress).run();
+}
+
+}  // namespace ppplan::exec

@@ -1,0 +1,79 @@
+#include "exec/profile_point.h"
+
+#include <algorithm>
+
+namespace ppplan::exec {
+
+namespace {
+
+// first, first * factor, ... and `last` itself.
+std::vector<int> grid(int first, int factor, int last) {
+  std::vector<int> sizes;
+  for (int size = first; size < last; size *= factor) sizes.push_back(size);
+  sizes.push_back(last);
+  return sizes;
+}
+
+traces::Shape layer_dimensions(const spec::ModelSpec& model, const spec::Layer& layer) {
+  const spec::Attention& a = layer.attention;
+  const spec::FeedForward& f = layer.feed_forward;
+  return {{"hidden", model.hidden}, {"heads", a.heads},
+          {"kv_heads", a.kv_heads}, {"head_dim", a.head_dim},
+          {"window", a.window},     {"intermediate", f.intermediate},
+          {"experts", f.experts},   {"experts_per_token", f.experts_per_token}};
+}
+
+}  // namespace
+
+std::vector<spec::Layer> distinct_layers(const spec::ModelSpec& model) {
+  std::vector<spec::Layer> distinct;
+  for (const spec::Layer& layer : model.layers) {
+    const auto same = [&](const spec::Layer& other) {
+      return layer_dimensions(model, other) == layer_dimensions(model, layer);
+    };
+    if (std::none_of(distinct.begin(), distinct.end(), same)) distinct.push_back(layer);
+  }
+  return distinct;
+}
+
+std::vector<ProfilePoint> profile_points(int layer_shapes, const ProfileSizes& sizes) {
+  std::vector<ProfilePoint> points;
+  std::vector<int> pasts = grid(64, 4, sizes.max_kv);
+  pasts.insert(pasts.begin(), 0);
+  for (int shape = 0; shape < layer_shapes; ++shape) {
+    for (const int past : pasts) {
+      for (const int tokens : grid(16, 2, sizes.max_tokens)) {
+        points.push_back({PointKind::layer, shape, {1, tokens, past, false}});
+      }
+    }
+    for (const int past : grid(16, 4, sizes.max_kv)) {
+      for (const int batch : grid(1, 2, sizes.max_batch)) {
+        points.push_back({PointKind::layer, shape, {batch, 1, past, false}});
+      }
+    }
+  }
+  for (const int rows : grid(1, 2, std::max(sizes.max_tokens, sizes.max_batch))) {
+    points.push_back({PointKind::embedding, 0, {rows, 1, 0, false}});
+  }
+  for (const int rows : grid(1, 2, sizes.max_batch)) points.push_back({PointKind::head, 0, {rows, 1, 0, true}});
+  return points;
+}
+
+traces::Operation operation_of(const spec::ModelSpec& model, const ProfilePoint& point) {
+  traces::Operation operation;
+  operation.dtype = "fp32";
+  if (point.kind == PointKind::layer) {
+    operation.op = "layer";
+    operation.shape = layer_dimensions(model, distinct_layers(model).at(static_cast<std::size_t>(point.shape)));
+    operation.tokens = point.batch.new_tokens;
+    operation.batch = point.batch.sequences;
+    operation.kv_tokens = point.batch.past_tokens;
+    return operation;
+  }
+  operation.op = point.kind == PointKind::embedding ? "embedding" : "head";
+  operation.shape = {{"hidden", model.hidden}, {"vocabulary", model.vocabulary}};
+  operation.tokens = point.batch.sequences;
+  return operation;
+}
+
+}  // namespace ppplan::exec
