@@ -116,8 +116,8 @@ struct Machine::Platform {
   }
 
   /// An activity whose last pointer goes away while the engine is still ending it breaks the engine, so its slot is
-  /// cleared only when the clock has moved on. To keep all of them to the end of the run would be as safe, and half as
-  /// fast.
+  /// cleared only when the clock has moved on. To keep all of them to the end of the run would be as safe, and four
+  /// times as slow.
   void end(std::size_t slot) {
     const double now_s = sg::Engine::get_clock();
     if (now_s > ended_s) clear_ended();
