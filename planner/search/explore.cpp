@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/cost/assess.h"
+#include "planner/engines/vllm_rules.h"
 #include "planner/search/build_plan.h"
 #include "planner/search/micro_batching.h"
 #include "planner/search/partitions.h"
@@ -113,6 +114,7 @@ void Explorer::consider(spec::Plan& plan, const std::vector<int>& partition, Out
       std::tie(plan.micro_batching.max_num_batched_tokens, plan.micro_batching.max_num_seqs);
   if (stop_ || !seen_.emplace(tokens, sequences, partition).second) return;
   set_partition(plan, partition);
+  if (!engines::partition_fault(plan.model, partition).empty()) return prune("vLLM can't run the partition");
   cost::assess_memory(plan);
   const std::vector<int> first = first_partition(question_, plan.parallel.pp);
   if (plan.verdict == spec::Verdict::oom) {

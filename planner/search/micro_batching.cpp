@@ -22,11 +22,9 @@ std::vector<int> token_budgets(const Question& question, int dp, bool few) {
   return budgets;
 }
 
-std::vector<int> sequence_limits(const Question& question, int dp, int in_flight, bool few) {
+std::vector<int> sequence_limits(const Question& question, int dp, int pp, bool few) {
   if (question.request.max_num_seqs) return {*question.request.max_num_seqs};
-  const auto whole = [&](long long count) {
-    return static_cast<int>(std::min((count + in_flight - 1) / in_flight * in_flight, 1LL << 20));
-  };
+  const auto whole = [&](long long count) { return static_cast<int>(std::min((count + pp - 1) / pp * pp, 1LL << 20)); };
   const long long needed = requests_of_replica(question, dp);
   std::vector<int> limits{whole(needed)};
   for (long long count = needed / 2; count >= 1 && !few; count /= 2)
@@ -53,7 +51,7 @@ spec::MicroBatching pipeline_depth(const Question& question, const spec::Paralle
 std::vector<spec::MicroBatching> settings(const Question& question, const spec::Parallel& parallel, bool few) {
   spec::MicroBatching setting = pipeline_depth(question, parallel);
   std::vector<spec::MicroBatching> all;
-  for (int sequences : sequence_limits(question, parallel.dp, setting.in_flight, few))
+  for (int sequences : sequence_limits(question, parallel.dp, parallel.pp, few))
     for (int tokens : token_budgets(question, parallel.dp, few)) {
       setting.max_num_seqs = sequences;
       setting.max_num_batched_tokens = tokens;

@@ -2,9 +2,9 @@
 //
 // max_num_batched_tokens: 512, 1024, ..., 16384, up to the first that takes all prompts of a replica at once.
 // max_num_seqs counts the sequences of all batches in flight together: what the replica's share of the requests needs,
-// as a multiple of the batches in flight, then halves of it down to one sequence per batch. Pinned values replace the
-// list. Batches in flight follow vLLM's rules; CPU cores run ppplan's own executor, which keeps one batch per stage and
-// does not wait for its sends.
+// as a multiple of the stages so that decode cohorts are equal, then halves of it down to one sequence per stage.
+// Pinned values replace the list. Batches in flight follow vLLM's rules; CPU cores run ppplan's own executor, which
+// keeps one batch per stage and does not wait for its sends.
 #pragma once
 
 #include <vector>

@@ -5,6 +5,9 @@
 //   such that  every stage has at least one layer, cuts are allowed ones,
 //              fixed_bytes[s] + sum of layer_bytes[l] <= capacity_bytes[s]
 // Devices of different speed are different rows of layer_s. The order of the stages is given.
+// Sums are differences of prefix sums in double: among such values the optimum is exact, to the last bit.
+// Method: probes of a bottleneck (reachable.h) between a bound from below (lower_bound.h) and the best partition so
+// far; a failed probe lifts the bound to the next value that could change anything, so few probes end it.
 #pragma once
 
 #include <cstdint>

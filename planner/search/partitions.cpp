@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "planner/engines/vllm_partition.h"
+#include "planner/engines/vllm_rules.h"
 #include "planner/search/kv_capacity.h"
 #include "planner/search/least_pass.h"
 #include "planner/search/stage_problem.h"
@@ -54,7 +54,7 @@ void add_thorough(Partitions& all, const Question& question, const spec::Plan& p
 
 std::vector<int> first_partition(const Question& question, int stages) {
   if (question.request.partition) return *question.request.partition;
-  return engines::default_partition(question.layers, stages);
+  return engines::default_partition(question.vllm, question.layers, stages);
 }
 
 std::vector<int> fitting_partition(const Question& question, const spec::Plan& plan) {

@@ -1,9 +1,8 @@
 // Which partitions of one pipeline with one micro-batching setting are worth assessing.
 //
-//   always      vLLM's default split; the optimum for a whole request (prefill and decode in the workload's proportion)
-//   thorough    the optima for prefill and for decode alone; the one with most KV tokens; optima under a demand for KV
-//   tokens
-//               in between, which trade speed for capacity; the least pass time where devices differ
+//   always     vLLM's default split; the optimum for a whole request (prefill and decode in the workload's proportion)
+//   thorough   the optima for prefill and for decode alone; where devices differ, the least pass times; the partition
+//              with most KV tokens; optima under a demand for KV tokens in between, which trade speed for capacity
 // A pinned partition is the only one.
 #pragma once
 

@@ -54,6 +54,8 @@ void check_partition(const Request& request, int layers) {
   if (partition.empty() || sum != layers)
     throw InputError("--partition", "", fmt::format("a sum of {} layers for {}", layers, request.model.name),
                      fmt::format("{} ({})", sum, found));
+  if (const std::string fault = engines::partition_fault(request.model, partition); !fault.empty())
+    throw InputError("--partition", "", "a partition that vLLM can run", fault);
 }
 
 void check_parallel(const Request& request, int layers, int devices) {

@@ -18,9 +18,10 @@ int class_of(const Candidate& candidate) {
 // from.
 auto preference(const Candidate& c, const spec::Workload& workload) {
   const spec::MicroBatching& setting = c.micro_batching;
-  return std::tuple(c.verdict, devices(c), unevenness(c), !c.is_default, -score(workload, c.predicted),
-                    -c.predicted.output_tokens_per_s, c.predicted.ttft_s, setting.max_num_batched_tokens,
-                    setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition);
+  const bool throughput = workload.goal == spec::Goal::throughput;
+  const double second = throughput ? c.predicted.ttft_s : -c.predicted.output_tokens_per_s;
+  return std::tuple(c.verdict, devices(c), unevenness(c), !c.is_default, second, -score(workload, c.predicted),
+                    setting.max_num_batched_tokens, setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition);
 }
 
 }  // namespace

@@ -1,16 +1,13 @@
 // Order of candidates by the workload's goal.
 //
-//   score   throughput: output tokens/s (requests end after one token when output_tokens = 1, so that orders total
-//   tokens too);
-//           ttft, tpot: 1 / seconds; max-context: KV tokens. Larger is better.
-//   class   plans with room for one request within the limits, then those over a limit, then those whose estimate is
-//   short
-//           by less than its uncertainty
-//   ties    Candidates of a class within 1 % of its best one left are 'no difference'. Two candidates of one search
-//   share
-//           their costs, so errors of the costs cancel in the comparison and the intervals of single figures (tens of
-//           percent) say nothing about it; what is left is what a candidate's own schedule adds, about 1 %. They are
-//           ordered by: FITS before TIGHT, fewer devices, evener partition, vLLM's default split, then score.
+//   score   throughput: output tokens/s; ttft and tpot: 1 / seconds; max-context: KV tokens. Larger is better.
+//   class   plans with room for one request within the limits of time, then those over a limit, then those whose
+//           estimate is short of memory by less than its uncertainty
+//   ties    Candidates of a class within 1 % of its best one left are 'no difference', ordered by: FITS before TIGHT,
+//           fewer devices, evener partition, vLLM's default split, then time to first token (goal throughput) or
+//           throughput (other goals), then score.
+// Why 1 %: two candidates of one search share their costs, so errors of the costs cancel in the comparison, and the
+// intervals of single figures (tens of percent) say nothing about it; what is left is the error of the closed form.
 // The order is total: the same candidates in any order give the same result.
 #pragma once
 

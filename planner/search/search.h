@@ -41,6 +41,7 @@ struct Alternative {
   bool operator==(const Alternative&) const = default;
 };
 
+/// enumerated = evaluated + the sum of pruned. Plans over a limit of time are pruned. simulated counts neighbours too.
 struct Counts {
   long enumerated = 0;
   std::map<std::string, long> pruned;  // by reason
@@ -49,12 +50,16 @@ struct Counts {
 };
 
 struct Result {
-  std::vector<spec::Plan> plans;          // best first; when the best has pp = 1, the best with pp > 1 is among them
-  std::vector<Alternative> alternatives;  // every factorization not chosen
-  std::vector<spec::Plan> pareto;         // throughput against KV tokens against TTFT
+  /// Best first, `top` of them. When the best has pp = 1, the best with pp > 1 is among them, after the top ones if it
+  /// is none of these, and a warning says so. The best plan and that one carry neighbours.
+  std::vector<spec::Plan> plans;
+  std::vector<Alternative> alternatives;  // every factorization not chosen, compared in closed form
+  std::vector<spec::Plan> pareto;         // throughput against KV tokens against TTFT, in closed form
   Counts counts;
-  bool interrupted = false;
-  bool feasible = true;  // false: plans holds the least bad one, verdict OOM
+  bool interrupted = false;  // plans may then be empty
+  /// False: plans holds one, with a warning that says what is missing: the one nearest to the limits of time when some
+  /// fit but none keeps them, otherwise the one least short of memory, verdict OOM.
+  bool feasible = true;
 };
 
 /// `progress(done, total)` may be empty. `stop` may be set by a signal handler: the best so far is returned.
