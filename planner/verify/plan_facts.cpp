@@ -1,0 +1,162 @@
+#include "planner/verify/plan_facts.h"
+
+#include <algorithm>
+
+namespace ppplan::verify {
+namespace {
+
+using input::Node;
+
+constexpr std::int64_t most_bytes = std::int64_t{1} << 53;
+constexpr std::int64_t most_count = 1 << 30;
+constexpr std::int64_t most_degree = 1 << 20;  // the product of three stays in 64 bits
+
+std::int64_t bytes(const Node& node, const char* key) { return node.at(key).integer(-most_bytes, most_bytes); }
+std::int64_t count(const Node& node, const char* key, std::int64_t low = 1) {
+  return node.at(key).integer(low, most_count);
+}
+
+std::vector<double> numbers(const Node& node) {
+  std::vector<double> out;
+  for (const Node& item : node.items()) out.push_back(item.number(0));
+  return out;
+}
+
+std::vector<DeviceFacts> read_devices(const Node& list) {
+  std::vector<DeviceFacts> out;
+  for (const Node& item : list.items()) {
+    if (item.at("index").integer() != static_cast<std::int64_t>(out.size()))
+      item.at("index").fail(std::to_string(out.size()));
+    out.push_back({item.at("name").text(), bytes(item, "memory_bytes"), bytes(item, "free_bytes")});
+  }
+  return out;
+}
+
+double slowest_link(const Node& cluster) {
+  double slowest = 0;
+  if (const auto links = cluster.find("links"))
+    for (const Node& link : links->items()) {
+      const double bandwidth = link.at("bandwidth_bytes_per_s").number(1e-9);
+      slowest = slowest > 0 ? std::min(slowest, bandwidth) : bandwidth;
+    }
+  return slowest;
+}
+
+void read_memory(const Node& node, StageFacts& stage) {
+  stage.budget_bytes = bytes(node, "budget_bytes");
+  stage.weights_bytes = bytes(node, "weights_bytes");
+  stage.embedding_bytes = bytes(node, "embedding_bytes");
+  stage.head_bytes = bytes(node, "head_bytes");
+  stage.activation_bytes = bytes(node, "activation_bytes");
+  stage.cuda_graph_bytes = bytes(node, "cuda_graph_bytes");
+  stage.other_bytes = bytes(node, "other_bytes");
+  stage.kv_bytes = bytes(node, "kv_bytes");
+  stage.margin_bytes = bytes(node, "margin_bytes");
+  stage.states_uncertainty = node.find("uncertainty_bytes").has_value();
+  if (stage.states_uncertainty) stage.uncertainty_bytes = bytes(node, "uncertainty_bytes");
+}
+
+StageFacts read_stage(const Node& node) {
+  StageFacts stage;
+  stage.first_layer = count(node, "first_layer", 0);
+  stage.end_layer = count(node, "end_layer", 0);
+  stage.embedding = node.at("embedding").boolean();
+  stage.head = node.at("head").boolean();
+  for (const Node& group : node.at("devices").items()) {
+    stage.devices.emplace_back();
+    for (const Node& device : group.items()) stage.devices.back().push_back(device.integer(0, most_count));
+  }
+  stage.verdict = node.at("verdict").text();
+  read_memory(node.at("memory"), stage);
+  stage.kv_tokens = bytes(node, "kv_tokens");
+  stage.prefill_s = node.at("time").at("prefill_s").number(0);
+  stage.decode_s = node.at("time").at("decode_s").number(0);
+  return stage;
+}
+
+BatchFacts read_batch(const Node& node) {
+  BatchFacts batch;
+  batch.sequences = count(node, "sequences");
+  batch.new_tokens = count(node, "new_tokens");
+  batch.past_tokens = count(node, "past_tokens", 0);
+  batch.layer_s = numbers(node.at("layer_s"));
+  batch.embedding_s = node.at("embedding_s").number(0);
+  batch.head_s = node.at("head_s").number(0);
+  batch.boundary_latency_s = numbers(node.at("boundary_latency_s"));
+  batch.boundary_bytes = numbers(node.at("boundary_bytes"));
+  batch.token_return_s = node.at("token_return_s").number(0);
+  return batch;
+}
+
+void read_inputs(const Node& inputs, PlanFacts& plan) {
+  plan.input_devices = read_devices(inputs.at("cluster").at("devices"));
+  plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
+  plan.model = model_facts(inputs.at("model"));
+  plan.max_model_len = count(inputs, "max_model_len");
+  plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
+  if (const auto block = inputs.find("block_size")) plan.block_tokens = block->integer(1, most_count);
+  plan.input_tokens = count(inputs.at("workload"), "input_tokens", 0);
+  plan.output_tokens = count(inputs.at("workload"), "output_tokens", 0);
+  for (const Node& batch : inputs.at("costs").items()) plan.batches.push_back(read_batch(batch));
+}
+
+}  // namespace
+
+PlanFacts plan_facts(const Node& node) {
+  PlanFacts plan;
+  plan.num_layers = count(node.at("model"), "num_layers", 0);
+  plan.devices = read_devices(node.at("cluster").at("devices"));
+  const Node parallel = node.at("parallel");
+  plan.tp = parallel.at("tp").integer(1, most_degree);
+  plan.pp = parallel.at("pp").integer(1, most_degree);
+  plan.dp = parallel.at("dp").integer(1, most_degree);
+  for (const Node& entry : node.at("partition").items())
+    plan.partition.push_back(entry.integer(-most_count, most_count));
+  for (const Node& stage : node.at("stages").items()) plan.stages.push_back(read_stage(stage));
+  const Node batching = node.at("micro_batching");
+  plan.in_flight = count(batching, "in_flight");
+  plan.max_num_batched_tokens = count(batching, "max_num_batched_tokens");
+  plan.max_num_seqs = count(batching, "max_num_seqs");
+  plan.verdict = node.at("verdict").text();
+  read_inputs(node.at("inputs"), plan);
+  return plan;
+}
+
+bool PlanFacts::are_devices(const StageFacts& stage) const {
+  if (stage.devices.empty()) return false;
+  return std::ranges::all_of(stage.devices, [&](const auto& group) {
+    return !group.empty() && std::ranges::all_of(group, [&](std::int64_t index) {
+      return index < static_cast<std::int64_t>(input_devices.size());
+    });
+  });
+}
+
+bool PlanFacts::sound() const {
+  const auto layers = static_cast<std::int64_t>(model.layers.size());
+  const bool stages_sound = std::ranges::all_of(stages, [&](const StageFacts& stage) {
+    return stage.first_layer < stage.end_layer && stage.end_layer <= layers && are_devices(stage);
+  });
+  const bool batches_sound = std::ranges::all_of(batches, [&](const BatchFacts& batch) {
+    return static_cast<std::int64_t>(batch.layer_s.size()) == layers &&
+           batch.boundary_latency_s.size() + 1 == stages.size() && batch.boundary_bytes.size() + 1 == stages.size();
+  });
+  return !stages.empty() && stages_sound && batches_sound && static_cast<std::int64_t>(stages.size()) == pp;
+}
+
+double kv_bytes_per_token(const PlanFacts& plan, const StageFacts& stage) {
+  double sum = 0;
+  for (std::int64_t l = stage.first_layer; l < stage.end_layer; ++l) {
+    const LayerFacts& layer = plan.model.layers[static_cast<std::size_t>(l)];
+    sum += static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / plan.tp)) * layer.kv_bytes_of_head_pair;
+  }
+  return sum;
+}
+
+double layer_bytes(const PlanFacts& plan, const StageFacts& stage) {
+  double sum = 0;
+  for (std::int64_t l = stage.first_layer; l < stage.end_layer; ++l)
+    sum += plan.model.layers[static_cast<std::size_t>(l)].weight_bytes;
+  return sum / static_cast<double>(plan.tp);
+}
+
+}  // namespace ppplan::verify

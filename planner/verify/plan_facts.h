@@ -1,0 +1,76 @@
+// What a plan document states, read from its JSON without the reader that wrote it, in the shape that the claims need.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "planner/input/document.h"
+#include "planner/verify/model_facts.h"
+
+namespace ppplan::verify {
+
+struct DeviceFacts {
+  std::string name;
+  std::int64_t memory_bytes = 0;
+  std::int64_t free_bytes = 0;
+  bool operator==(const DeviceFacts&) const = default;
+};
+
+struct StageFacts {
+  std::int64_t first_layer = 0, end_layer = 0;
+  bool embedding = false, head = false;
+  std::vector<std::vector<std::int64_t>> devices;  // [replica][rank]
+  std::string verdict;
+  std::int64_t budget_bytes = 0, weights_bytes = 0, embedding_bytes = 0, head_bytes = 0, activation_bytes = 0,
+               cuda_graph_bytes = 0, other_bytes = 0, kv_bytes = 0, margin_bytes = 0;
+  bool states_uncertainty = false;
+  std::int64_t uncertainty_bytes = 0;
+  std::int64_t kv_tokens = 0;
+  double prefill_s = 0, decode_s = 0;
+};
+
+/// One batch shape and its costs; `inputs.costs` of the document.
+struct BatchFacts {
+  std::int64_t sequences = 1, new_tokens = 1, past_tokens = 0;
+  std::vector<double> layer_s;
+  double embedding_s = 0, head_s = 0;
+  std::vector<double> boundary_latency_s, boundary_bytes;
+  double token_return_s = 0;
+};
+
+struct PlanFacts {
+  std::int64_t num_layers = 0;
+  std::vector<DeviceFacts> devices;        // of the summary at the head of the document
+  std::vector<DeviceFacts> input_devices;  // of inputs.cluster
+  double slowest_link_bytes_per_s = 0;     // 0 without links
+  ModelFacts model;
+  std::int64_t tp = 1, pp = 1, dp = 1;
+  std::vector<std::int64_t> partition;
+  std::vector<StageFacts> stages;
+  std::int64_t in_flight = 1, max_num_batched_tokens = 1, max_num_seqs = 1;
+  std::int64_t max_model_len = 1;
+  double gpu_memory_utilization = 0;
+  std::int64_t block_tokens = 16;  // vLLM's default; inputs.block_size where stated
+  std::int64_t input_tokens = 1, output_tokens = 1;
+  std::vector<BatchFacts> batches;
+  std::string verdict;
+
+  /// Sequences per cohort and so on follow from the last batch when something is decoded.
+  bool decodes() const { return output_tokens > 1 && !batches.empty(); }
+  std::size_t prefill_batches() const { return batches.size() - (decodes() ? 1 : 0); }
+  /// Layer range and devices of every stage lie within the model and the cluster, and sizes agree: what the other
+  /// claims need to be computed at all.
+  bool sound() const;
+  bool are_devices(const StageFacts& stage) const;
+};
+
+/// Throws InputError for missing or mistyped members. Bytes are limited to 2^53, so that sums of them stay exact.
+PlanFacts plan_facts(const input::Node& plan);
+
+/// KV bytes of one token on one device of a stage: 2 * max(1, k / tp) * d * bytes of each layer.
+double kv_bytes_per_token(const PlanFacts& plan, const StageFacts& stage);
+/// Weight bytes of the stage's layers on one device.
+double layer_bytes(const PlanFacts& plan, const StageFacts& stage);
+
+}  // namespace ppplan::verify

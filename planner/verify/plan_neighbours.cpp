@@ -1,0 +1,78 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "planner/verify/claim.h"
+#include "planner/verify/plan_claims.h"
+
+namespace ppplan::verify {
+namespace {
+
+std::vector<std::int64_t> partition_of(const input::Node& node) {
+  std::vector<std::int64_t> out;
+  for (const input::Node& entry : node.items()) out.push_back(entry.integer(-(1 << 30), 1 << 30));
+  return out;
+}
+
+/// One layer taken from one stage and given to another.
+bool is_one_move(const std::vector<std::int64_t>& a, const std::vector<std::int64_t>& b) {
+  if (a.size() != b.size()) return false;
+  std::int64_t moved = 0;
+  for (std::size_t s = 0; s < a.size(); ++s) {
+    if (b[s] < 1) return false;
+    moved += std::abs(a[s] - b[s]);
+  }
+  return moved == 2 &&
+         std::accumulate(a.begin(), a.end(), std::int64_t{0}) == std::accumulate(b.begin(), b.end(), std::int64_t{0});
+}
+
+/// Where all layers are equal, a stage that changes by n layers changes by n layers' weights and CUDA graphs.
+double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partition) {
+  double least = std::numeric_limits<double>::infinity();
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const StageFacts& stage = plan.stages[s];
+    const auto now = static_cast<double>(stage.end_layer - stage.first_layer);
+    const auto then = static_cast<double>(partition[s]);
+    const double layer = (layer_bytes(plan, stage) + static_cast<double>(stage.cuda_graph_bytes)) / now;
+    const double bytes = static_cast<double>(stage.kv_bytes) - (then - now) * layer;
+    const double block = static_cast<double>(plan.block_tokens) * kv_bytes_per_token(plan, stage) / now * then;
+    least = std::min(least, std::max(0.0, std::floor(bytes / block)) * static_cast<double>(plan.block_tokens));
+  }
+  return least;
+}
+
+bool has_equal_layers(const PlanFacts& plan) {
+  return std::ranges::all_of(plan.model.layers,
+                             [&](const LayerFacts& layer) { return layer == plan.model.layers.front(); });
+}
+
+}  // namespace
+
+void add_neighbour_claims(const PlanFacts& plan, const input::Node& neighbours, Checks& checks) {
+  Claim moves("neighbours are the partition with one layer moved");
+  Claim tokens("a neighbour's KV tokens are what the moved layer's bytes leave");
+  Claim rates("a neighbour that fits has a throughput");
+  std::size_t index = 0;
+  for (const input::Node& neighbour : neighbours.items()) {
+    const std::string place = fmt::format("neighbour {}", index++);
+    const auto partition = partition_of(neighbour.at("partition"));
+    const bool one = is_one_move(plan.partition, partition);
+    moves.require(place, one, "another");
+    const auto stated = neighbour.at("kv_tokens").integer(0, std::int64_t{1} << 53);
+    // Bytes are rounded per stage, which may tip one block.
+    if (one && partition.size() == plan.stages.size() && has_equal_layers(plan))
+      tokens.near(place, static_cast<double>(stated), kv_tokens(plan, partition),
+                  static_cast<double>(plan.block_tokens));
+    const bool oom = neighbour.at("verdict").text() == "OOM";
+    const double rate = neighbour.at("output_tokens_per_s").number(0);
+    rates.require(place, oom || rate > 0, "none");
+  }
+  checks.push_back(moves.check());
+  checks.push_back(tokens.check());
+  checks.push_back(rates.check());
+}
+
+}  // namespace ppplan::verify
