@@ -1,5 +1,6 @@
 #include <map>
 
+#include "planner/spec/fields.h"
 #include "planner/spec/gpu_kind.h"
 #include "planner/spec/plan_json.h"
 #include "planner/spec/read_cluster.h"
@@ -11,13 +12,11 @@ using input::Json;
 using input::Node;
 
 Json link_json(const Link& link) {
-  Json out;
-  out["name"] = link.name;
-  out["kind"] = name(link.kind);
-  out["bandwidth_bytes_per_s"] = link.bandwidth_bytes_per_s;
-  out["latency_s"] = link.latency_s;
-  out["half_duplex"] = link.half_duplex;
-  return out;
+  return {{"name", link.name},
+          {"kind", name(link.kind)},
+          {"bandwidth_bytes_per_s", link.bandwidth_bytes_per_s},
+          {"latency_s", link.latency_s},
+          {"half_duplex", link.half_duplex}};
 }
 
 /// Links are written by name: indices would be hard to write by hand and easy to get wrong.
@@ -42,11 +41,7 @@ Json device_json(const Device& device, std::size_t index, const ClusterSpec& clu
   out["memory_bytes"] = device.memory_bytes;
   out["free_bytes"] = device.free_bytes;
   out["memory_bytes_per_s"] = device.memory_bytes_per_s;
-  out["bf16_flops_per_s"] = device.bf16_flops_per_s;
-  out["fp16_flops_per_s"] = device.fp16_flops_per_s;
-  out["fp8_flops_per_s"] = device.fp8_flops_per_s;
-  out["int8_flops_per_s"] = device.int8_flops_per_s;
-  out["fp4_flops_per_s"] = device.fp4_flops_per_s;
+  for (const auto& [key, member] : compute_rates) out[key] = device.*member;
   out["paths"] = paths_json(device, cluster);
   return out;
 }
@@ -91,10 +86,6 @@ Device known_device(const std::string& name) {
   return {};
 }
 
-void read_rate(const Node& node, const char* key, double& rate) {
-  if (const auto found = node.find(key)) rate = found->number(0);
-}
-
 Device device_from(const Node& node, std::size_t position, const LinkIndex& links) {
   if (const auto index = node.find("index"))
     if (index->integer() != static_cast<std::int64_t>(position)) index->fail(std::to_string(position));
@@ -108,11 +99,8 @@ Device device_from(const Node& node, std::size_t position, const LinkIndex& link
   device.free_bytes = free ? free->integer(0, device.memory_bytes) : device.memory_bytes;
   if (!known || node.find("memory_bytes_per_s")) device.memory_bytes_per_s = node.at("memory_bytes_per_s").number(0);
   if (!known) node.at("bf16_flops_per_s").number(0);
-  read_rate(node, "bf16_flops_per_s", device.bf16_flops_per_s);
-  read_rate(node, "fp16_flops_per_s", device.fp16_flops_per_s);
-  read_rate(node, "fp8_flops_per_s", device.fp8_flops_per_s);
-  read_rate(node, "int8_flops_per_s", device.int8_flops_per_s);
-  read_rate(node, "fp4_flops_per_s", device.fp4_flops_per_s);
+  for (const auto& [key, member] : compute_rates)
+    if (const auto rate = node.find(key)) device.*member = rate->number(0);
   if (const auto paths = node.find("paths")) device.paths = paths_from(*paths, links);
   return device;
 }

@@ -8,6 +8,7 @@
 #include "planner/catalog/catalog.h"
 #include "planner/input/document.h"
 #include "planner/input/input_error.h"
+#include "planner/spec/fields.h"
 #include "planner/spec/flag_text.h"
 #include "planner/spec/read_cluster.h"
 
@@ -30,11 +31,7 @@ Device device_from(const Node& node) {
   device.memory_bytes = node.at("memory_bytes").integer(1);
   device.free_bytes = device.memory_bytes;
   device.memory_bytes_per_s = node.at("memory_bytes_per_s").number(1);
-  device.bf16_flops_per_s = number_or_zero(node, "bf16_flops_per_s");
-  device.fp16_flops_per_s = number_or_zero(node, "fp16_flops_per_s");
-  device.fp8_flops_per_s = number_or_zero(node, "fp8_flops_per_s");
-  device.int8_flops_per_s = number_or_zero(node, "int8_flops_per_s");
-  device.fp4_flops_per_s = number_or_zero(node, "fp4_flops_per_s");
+  for (const auto& [key, member] : compute_rates) device.*member = number_or_zero(node, key);
   return device;
 }
 

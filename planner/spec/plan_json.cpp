@@ -1,5 +1,7 @@
 #include "planner/spec/plan_json.h"
 
+#include "planner/spec/fields.h"
+
 namespace ppplan::spec {
 namespace {
 
@@ -7,15 +9,8 @@ using input::Json;
 
 Json memory_json(const StageMemory& memory) {
   Json out;
-  out["budget_bytes"] = memory.budget_bytes;
-  out["weights_bytes"] = memory.weights_bytes;
-  out["embedding_bytes"] = memory.embedding_bytes;
-  out["head_bytes"] = memory.head_bytes;
-  out["activation_bytes"] = memory.activation_bytes;
-  out["cuda_graph_bytes"] = memory.cuda_graph_bytes;
-  out["other_bytes"] = memory.other_bytes;
-  out["kv_bytes"] = memory.kv_bytes;
-  out["margin_bytes"] = memory.margin_bytes;
+  for (const auto& [key, member] : memory_sizes) out[key] = memory.*member;
+  for (const auto& [key, member] : memory_balances) out[key] = memory.*member;
   return out;
 }
 
@@ -34,26 +29,19 @@ Json stage_json(const Stage& stage) {
 }
 
 Json micro_batching_json(const MicroBatching& batching) {
-  Json out;
-  out["in_flight"] = batching.in_flight;
-  out["max_num_batched_tokens"] = batching.max_num_batched_tokens;
-  out["max_num_seqs"] = batching.max_num_seqs;
-  out["receive_buffers"] = batching.receive_buffers;
-  out["send_blocks_next"] = batching.send_blocks_next;
-  return out;
+  return {{"in_flight", batching.in_flight},
+          {"max_num_batched_tokens", batching.max_num_batched_tokens},
+          {"max_num_seqs", batching.max_num_seqs},
+          {"receive_buffers", batching.receive_buffers},
+          {"send_blocks_next", batching.send_blocks_next}};
 }
 
 Json predicted_json(const Predicted& predicted) {
   Json out;
-  out["output_tokens_per_s"] = predicted.output_tokens_per_s;
-  out["total_tokens_per_s"] = predicted.total_tokens_per_s;
-  out["ttft_s"] = predicted.ttft_s;
-  out["tpot_s"] = predicted.tpot_s;
-  out["bubble_fraction"] = predicted.bubble_fraction;
-  out["balance"] = predicted.balance;
+  for (const auto& [key, member] : predicted_amounts) out[key] = predicted.*member;
+  for (const auto& [key, member] : predicted_fractions) out[key] = predicted.*member;
   out["kv_tokens"] = predicted.kv_tokens;
   out["limiting_stage"] = predicted.limiting_stage;
-  out["lower_bound_s"] = predicted.lower_bound_s;
   out["simulated_by"] = predicted.simulated_by;
   out["uncertainty"] = Json::object();
   for (const auto& [key, range] : predicted.uncertainty) out["uncertainty"][key] = {range.low, range.high};
@@ -63,30 +51,21 @@ Json predicted_json(const Predicted& predicted) {
 Json neighbours_json(const std::vector<Neighbour>& neighbours) {
   Json out = Json::array();
   for (const Neighbour& neighbour : neighbours) {
-    Json item;
-    item["partition"] = neighbour.partition;
-    item["kv_tokens"] = neighbour.kv_tokens;
-    item["output_tokens_per_s"] = neighbour.output_tokens_per_s;
-    item["verdict"] = name(neighbour.verdict);
-    out.push_back(item);
+    out.push_back({{"partition", neighbour.partition},
+                   {"kv_tokens", neighbour.kv_tokens},
+                   {"output_tokens_per_s", neighbour.output_tokens_per_s},
+                   {"verdict", name(neighbour.verdict)}});
   }
   return out;
 }
 
-Json launch_json(const Launch& launch) {
-  Json out;
-  out["env"] = launch.env;
-  out["command"] = launch.command;
-  return out;
-}
+Json launch_json(const Launch& launch) { return {{"env", launch.env}, {"command", launch.command}}; }
 
 Json provenance_json(const Provenance& provenance) {
-  Json out;
-  out["costs"] = provenance.costs;
-  out["engine"] = provenance.engine;
-  out["profile"] = provenance.profile;
-  out["vllm"] = provenance.vllm;
-  return out;
+  return {{"costs", provenance.costs},
+          {"engine", provenance.engine},
+          {"profile", provenance.profile},
+          {"vllm", provenance.vllm}};
 }
 
 Json batch_times_json(const BatchTimes& times) {
@@ -122,12 +101,10 @@ Json devices_json(const ClusterSpec& cluster) {
   Json out = Json::array();
   for (std::size_t i = 0; i < cluster.devices.size(); ++i) {
     const Device& device = cluster.devices[i];
-    Json item;
-    item["index"] = i;
-    item["name"] = device.name;
-    item["memory_bytes"] = device.memory_bytes;
-    item["free_bytes"] = device.free_bytes;
-    out.push_back(item);
+    out.push_back({{"index", i},
+                   {"name", device.name},
+                   {"memory_bytes", device.memory_bytes},
+                   {"free_bytes", device.free_bytes}});
   }
   return out;
 }

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <set>
 
+#include "planner/spec/fields.h"
 #include "planner/spec/plan_json.h"
 
 namespace ppplan::spec {
@@ -48,15 +49,8 @@ std::vector<double> times_of(const Node& node, std::size_t expected, const std::
 
 StageMemory memory_from(const Node& node) {
   StageMemory out;
-  out.budget_bytes = node.at("budget_bytes").integer(0);
-  out.weights_bytes = node.at("weights_bytes").integer(0);
-  out.embedding_bytes = node.at("embedding_bytes").integer(0);
-  out.head_bytes = node.at("head_bytes").integer(0);
-  out.activation_bytes = node.at("activation_bytes").integer(0);
-  out.cuda_graph_bytes = node.at("cuda_graph_bytes").integer(0);
-  out.other_bytes = node.at("other_bytes").integer(0);
-  out.kv_bytes = node.at("kv_bytes").integer();
-  out.margin_bytes = node.at("margin_bytes").integer();
+  for (const auto& [key, member] : memory_sizes) out.*member = node.at(key).integer(0);
+  for (const auto& [key, member] : memory_balances) out.*member = node.at(key).integer();
   return out;
 }
 
@@ -159,15 +153,11 @@ std::map<std::string, Range> uncertainty_from(const Node& node) {
 
 Predicted predicted_from(const Node& node, int stages) {
   Predicted out;
-  out.output_tokens_per_s = node.at("output_tokens_per_s").number(0);
-  out.total_tokens_per_s = node.at("total_tokens_per_s").number(0);
-  out.ttft_s = node.at("ttft_s").number(0);
-  out.tpot_s = node.at("tpot_s").number(0);
-  out.bubble_fraction = node.at("bubble_fraction").number(-1e-9, 1 + 1e-9);
-  out.balance = node.at("balance").number(0, 1 + 1e-9);
+  constexpr double rounding = 1e-9;
+  for (const auto& [key, member] : predicted_amounts) out.*member = node.at(key).number(0);
+  for (const auto& [key, member] : predicted_fractions) out.*member = node.at(key).number(-rounding, 1 + rounding);
   out.kv_tokens = node.at("kv_tokens").integer(0);
   out.limiting_stage = static_cast<int>(node.at("limiting_stage").integer(0, stages - 1));
-  out.lower_bound_s = node.at("lower_bound_s").number(0);
   out.simulated_by = text_or_empty(node, "simulated_by");
   if (const auto ranges = node.find("uncertainty")) out.uncertainty = uncertainty_from(*ranges);
   return out;

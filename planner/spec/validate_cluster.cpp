@@ -1,9 +1,11 @@
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <set>
 
 #include "planner/input/input_error.h"
 #include "planner/spec/cluster_spec.h"
+#include "planner/spec/fields.h"
 
 namespace ppplan::spec {
 namespace {
@@ -14,10 +16,7 @@ std::string at(const std::string& list, std::size_t index, const std::string& me
   return "/" + list + "/" + std::to_string(index) + (member.empty() ? "" : "/" + member);
 }
 
-std::string text(double value) {
-  std::string out = std::to_string(value);
-  return out;
-}
+std::string text(double value) { return std::to_string(value); }
 
 void check_rate(const std::string& source, const std::string& place, double value, bool zero_allowed) {
   if (std::isfinite(value) && (value > 0 || (zero_allowed && value == 0))) return;
@@ -49,15 +48,10 @@ void check_path(const Path& path, std::size_t links, const std::string& place, c
 
 void check_rates(const Device& device, std::size_t index, const std::string& source) {
   check_rate(source, at("devices", index, "memory_bytes_per_s"), device.memory_bytes_per_s, false);
-  const std::map<std::string, double> rates = {{"bf16_flops_per_s", device.bf16_flops_per_s},
-                                               {"fp16_flops_per_s", device.fp16_flops_per_s},
-                                               {"fp8_flops_per_s", device.fp8_flops_per_s},
-                                               {"int8_flops_per_s", device.int8_flops_per_s},
-                                               {"fp4_flops_per_s", device.fp4_flops_per_s}};
   double fastest = 0;
-  for (const auto& [name, rate] : rates) {
-    check_rate(source, at("devices", index, name), rate, true);
-    fastest = std::max(fastest, rate);
+  for (const auto& [name, member] : compute_rates) {
+    check_rate(source, at("devices", index, name), device.*member, true);
+    fastest = std::max(fastest, device.*member);
   }
   if (fastest <= 0)
     throw InputError(source, at("devices", index, "bf16_flops_per_s"), "one format with a rate above 0", "none");
