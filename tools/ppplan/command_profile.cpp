@@ -9,9 +9,7 @@
 #include "planner/input/input_error.h"
 #include "planner/spec/read_model.h"
 #include "tools/ppplan/commands.h"
-#include "tools/ppplan/profile_text.h"
-#include "traces/import/import_profile.h"
-#include "traces/profile_json.h"
+#include "tools/ppplan/profile_import.h"
 
 namespace ppplan::tools {
 namespace {
@@ -21,18 +19,6 @@ struct MeasureFlags {
   std::optional<double> seconds;
   std::optional<int> cores;
 };
-
-struct ImportFlags {
-  std::string from, device, engine, out;
-  std::vector<std::string> paths;
-};
-
-void deliver(const Context& context, const traces::Profile& profile, const std::string& out) {
-  if (!out.empty()) input::write_text(out, traces::to_json(profile).dump(1) + "\n");
-  if (context.json()) return print_json(traces::to_json(profile));
-  print_text(profile_text(profile));
-  if (!out.empty()) note(context, "wrote " + out);
-}
 
 exec::HostProfileOptions options_of(const MeasureFlags& flags) {
   if (flags.backend == "cuda") throw Unavailable("--backend cuda: this build has no CUDA backend; use --backend host");
@@ -59,24 +45,7 @@ void measure(Context& context, const MeasureFlags& flags) {
   Progress progress(context, "measuring");
   const traces::Profile profile =
       exec::profile_host(options, [&](double fraction, const std::string& what) { progress.update(fraction, what); });
-  deliver(context, profile, flags.out);
-}
-
-void add_import(CLI::App& profile, Context& context) {
-  auto flags = std::make_shared<ImportFlags>();
-  CLI::App* command = profile.add_subcommand("import", "turn measured tables of others into a profile");
-  command->add_option("--from", flags->from, "csv, vidur, aiconfigurator or llmservingsim")->required();
-  command->add_option("paths", flags->paths, "tables to read")->required();
-  command->add_option("--device", flags->device, "catalog name of the device they were measured on")->required();
-  command->add_option("--engine", flags->engine, "engine they were measured under, where the tables don't say");
-  command->add_option("--out", flags->out, "write the profile");
-  command->callback([flags, &context] {
-    traces::ImportOptions options;
-    options.device = flags->device;
-    options.engine = flags->engine;
-    Progress progress(context, "fitting");
-    deliver(context, traces::import_profile(flags->from, flags->paths, options), flags->out);
-  });
+  deliver_profile(context, profile, flags.out);
 }
 
 }  // namespace
@@ -90,7 +59,7 @@ void add_profile(CLI::App& app, Context& context) {
   command->add_option("--cores", flags->cores, "cores that a plan will keep busy (all)");
   command->add_option("--out", flags->out, "write the profile");
   command->require_subcommand(0, 1);
-  add_import(*command, context);
+  add_profile_import(*command, context);
   command->callback([flags, command, &context] {
     if (!command->get_subcommands().empty()) return;
     if (flags->model.empty()) throw input::InputError("profile: expected --model, for example --model tiny");

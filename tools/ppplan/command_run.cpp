@@ -4,7 +4,8 @@
 
 #include <memory>
 
-#include "exec/machine.h"
+#include "exec/cores.h"
+#include "exec/machine_facts.h"
 #include "planner/input/input_error.h"
 #include "planner/report/report_json.h"
 #include "planner/report/report_text.h"
@@ -67,7 +68,7 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["partition"] = plan.partition;
   out["provenance"] = {
       {"costs", plan.provenance.costs}, {"engine", plan.provenance.engine}, {"profile", plan.provenance.profile}};
-  out["machine"] = exec::machine_facts();
+  out["machine"] = exec::machine_facts(exec::allowed_cores());
   out["inputs"] = {{"plan", flags.plan},
                    {"profile", flags.profiles},
                    {"phase", flags.phase},

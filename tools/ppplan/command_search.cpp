@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "planner/input/input_error.h"
+#include "planner/report/time_text.h"
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/inputs.h"
@@ -113,7 +114,7 @@ void print(Context& context, const CLI::App& command, const Flags& flags) {
   }
   if (context.json()) return print_json(document(request, result, seconds));
   print_text(search_text(result));
-  note(context, fmt::format("searched for {}", seconds_text(seconds)));
+  note(context, fmt::format("searched for {}", report::time_text(seconds)));
 }
 
 }  // namespace

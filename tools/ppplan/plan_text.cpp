@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/report/time_text.h"
+
 namespace ppplan::tools {
 namespace {
 
@@ -18,7 +20,7 @@ std::string devices_text(const std::vector<std::vector<int>>& groups) {
     const bool run = group.size() > 1 && group.back() - group.front() + 1 == static_cast<int>(group.size());
     out += run ? fmt::format("{}-{}", group.front(), group.back()) : fmt::format("{}", fmt::join(group, ","));
   }
-  return out.size() > 15 ? out.substr(0, 12) + "..." : out;
+  return report::fitted(out, 9);
 }
 
 std::string interval(const spec::Plan& plan, const std::string& key, double scale, int digits) {
@@ -42,10 +44,11 @@ std::string device_kinds(const spec::ClusterSpec& cluster) {
 std::string plan_row(std::size_t rank, const spec::Plan& plan) {
   const auto& p = plan.predicted;
   std::string partition = fmt::format("{}", fmt::join(plan.partition, ","));
-  if (partition.size() > 23) partition = partition.substr(0, 20) + "...";
+  partition = report::fitted(partition, 23);
   return fmt::format("{:>2} {:>2} {:>2} {:>2}  {:<23} {:>6} {:>8.0f} {:>9} {:>9} {:>7}\n", rank, plan.parallel.tp,
                      plan.parallel.pp, plan.parallel.dp, partition, plan.micro_batching.max_num_batched_tokens,
-                     p.output_tokens_per_s, seconds_text(p.ttft_s), seconds_text(p.tpot_s), spec::name(plan.verdict));
+                     p.output_tokens_per_s, report::time_text(p.ttft_s), report::time_text(p.tpot_s),
+                     spec::name(plan.verdict));
 }
 
 std::string ranking(const search::Result& result) {
@@ -72,7 +75,7 @@ std::string counts_text(const search::Counts& counts) {
 
 std::string warnings_text(const spec::Plan& plan) {
   std::string out;
-  for (const std::string& warning : plan.warnings) out += "  warning: " + warning + "\n";
+  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", warning);
   return out;
 }
 
@@ -81,13 +84,6 @@ std::string one_plan(const spec::Plan& plan) {
 }
 
 }  // namespace
-
-std::string seconds_text(double seconds) {
-  const double size = std::abs(seconds);
-  if (size >= 1) return fmt::format("{:.2f} s", seconds);
-  if (size >= 1e-3) return fmt::format("{:.3g} ms", seconds * 1e3);
-  return fmt::format("{:.3g} us", seconds * 1e6);
-}
 
 std::string bytes_text(double bytes) {
   constexpr double mebi = 1024.0 * 1024.0, gibi = 1024.0 * mebi;
@@ -115,8 +111,8 @@ std::string stage_table(const spec::Plan& plan) {
     out += fmt::format("{:>5} {:>9} {:<9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7}\n", s,
                        fmt::format("{}-{}", stage.first_layer, stage.end_layer - 1), devices_text(stage.devices),
                        bytes_text(weights), bytes_text(static_cast<double>(m.kv_bytes)),
-                       bytes_text(static_cast<double>(m.margin_bytes)), seconds_text(stage.prefill_s),
-                       seconds_text(stage.decode_s), spec::name(stage.verdict));
+                       bytes_text(static_cast<double>(m.margin_bytes)), report::time_text(stage.prefill_s),
+                       report::time_text(stage.decode_s), spec::name(stage.verdict));
   }
   return out;
 }
@@ -126,19 +122,19 @@ std::string predicted_text(const spec::Plan& plan) {
   std::string out;
   out +=
       fmt::format("  output tokens/s  {:.0f}{}\n", p.output_tokens_per_s, interval(plan, "output_tokens_per_s", 1, 0));
-  out += fmt::format("  TTFT             {}{} ms, idle server\n", seconds_text(p.ttft_s),
+  out += fmt::format("  TTFT             {}{} ms, idle server\n", report::time_text(p.ttft_s),
                      interval(plan, "ttft_s", 1e3, 1));
-  out += fmt::format("  TPOT             {}{} ms\n", seconds_text(p.tpot_s), interval(plan, "tpot_s", 1e3, 1));
+  out += fmt::format("  TPOT             {}{} ms\n", report::time_text(p.tpot_s), interval(plan, "tpot_s", 1e3, 1));
   out += fmt::format("  bubble           {:.1f} %, balance {:.3f}, bound of the simulated rounds {}\n",
-                     100 * p.bubble_fraction, p.balance, seconds_text(p.lower_bound_s));
+                     100 * p.bubble_fraction, p.balance, report::time_text(p.lower_bound_s));
   out += fmt::format("  KV capacity      {} tokens a replica, least on stage {}\n", p.kv_tokens, p.limiting_stage);
   out += fmt::format("  in flight        {} batches of up to {} tokens, {} sequences in all\n",
                      plan.micro_batching.in_flight, plan.micro_batching.max_num_batched_tokens,
                      plan.micro_batching.max_num_seqs);
-  out +=
-      fmt::format("  costs            {} under {}{}; pipeline by {}; rules of vLLM {}\n", plan.provenance.costs,
-                  plan.provenance.engine, plan.provenance.profile.empty() ? "" : " (" + plan.provenance.profile + ")",
-                  p.simulated_by, plan.provenance.vllm);
+  out += fmt::format("  costs            {} under {}{}; pipeline by {}; rules of vLLM {}\n", plan.provenance.costs,
+                     plan.provenance.engine,
+                     plan.provenance.profile.empty() ? std::string() : fmt::format(" ({})", plan.provenance.profile),
+                     p.simulated_by, plan.provenance.vllm);
   return out;
 }
 

@@ -21,8 +21,6 @@ std::string neighbours_text(const spec::Plan& plan);
 /// The whole answer of `search`.
 std::string search_text(const search::Result& result);
 
-/// "1.5 ms", "12.3 us", "2.00 s".
-std::string seconds_text(double seconds);
 /// "12.3 GiB", "512 MiB"; negative values keep their sign.
 std::string bytes_text(double bytes);
 
