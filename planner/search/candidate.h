@@ -17,6 +17,7 @@ struct Candidate {
   spec::Predicted predicted;
   spec::Verdict verdict = spec::Verdict::fits;
   std::int64_t margin_bytes = 0;  // smallest over the stages
+  bool outside = false;           // costs lie outside of what was measured: ranks behind all that lie inside
   bool within_limits = true;      // of time to first token and time per output token
   std::string reason;             // what is short or over a limit; "" when nothing is
 };

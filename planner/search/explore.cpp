@@ -37,6 +37,7 @@ Candidate candidate_of(const spec::Plan& plan, const std::vector<int>& first) {
   candidate.partition = plan.partition;
   candidate.is_default = plan.partition == first;
   candidate.predicted = plan.predicted;
+  candidate.outside = std::any_of(plan.times.begin(), plan.times.end(), [](const auto& t) { return t.outside; });
   candidate.verdict = plan.verdict;
   candidate.margin_bytes = least_margin_bytes(plan);
   candidate.reason = shortage_text(plan);

@@ -10,8 +10,9 @@ namespace {
 double inverse(double seconds) { return seconds > 0 ? 1 / seconds : 0; }
 
 int class_of(const Candidate& candidate) {
-  if (candidate.margin_bytes < 0) return 2;
-  return candidate.within_limits ? 0 : 1;
+  if (candidate.margin_bytes < 0) return 3;
+  if (!candidate.within_limits) return 2;
+  return candidate.outside ? 1 : 0;
 }
 
 // What orders candidates that the goal can't tell apart; complete, so that the order never depends on where they came
