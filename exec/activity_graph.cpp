@@ -100,6 +100,7 @@ class Builder {
     if (consumers_.empty()) list_consumers();
     const auto buffers = static_cast<std::size_t>(schedule_.receive_buffers);
     for (std::size_t k = buffers; k < lane.ops.size(); ++k) {
+      if (!schedule::needs_buffer(op(lane.ops[k]))) continue;
       const OpId holder = lane.ops[k - buffers];
       depend(lane.ops[k], holder);
       for (const OpId consumer : consumers_[static_cast<std::size_t>(holder)]) depend(lane.ops[k], consumer);

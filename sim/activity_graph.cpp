@@ -93,6 +93,7 @@ class GraphBuilder {
     for (const auto& device : schedule_.devices)
       for (const Lane& lane : device.lanes)
         for (std::size_t k = buffers; lane.kind == LaneKind::recv && k < lane.ops.size(); ++k) {
+          if (!schedule::needs_buffer(op(lane.ops[k]))) continue;
           heir[static_cast<std::size_t>(lane.ops[k - buffers])] = lane.ops[k];
           edge(lane.ops[k - buffers], lane.ops[k]);
         }

@@ -31,7 +31,7 @@ void LaneInterpreter::place_lanes() {
       lanes_.push_back({&lane});
       if (lane.kind != LaneKind::recv || buffers == 0) continue;
       for (std::size_t k = buffers; k < lane.ops.size(); ++k)
-        needs_buffer_of_[index(lane.ops[k])] = lane.ops[k - buffers];
+        if (needs_buffer(op(lane.ops[k]))) needs_buffer_of_[index(lane.ops[k])] = lane.ops[k - buffers];
     }
   }
 }

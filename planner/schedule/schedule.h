@@ -70,6 +70,8 @@ struct Schedule {
 /// How tokens of a decode round come back: a TokenReturn is a transfer like any other, a Send/Recv pair of ops whose
 /// keys have kind token_return on both ends, on lanes of their own.
 inline bool is_transfer(const Op& op) { return op.partner >= 0; }
+/// Whether a Recv takes a receive buffer of its edge.
+inline bool needs_buffer(const Op& recv) { return recv.key.kind != traces::OpKind::token_return; }
 
 /// Appends compute to the device's compute lane and returns its id.
 OpId add_compute(Schedule& schedule, int device, traces::OpKey key, double seconds, std::vector<OpId> after);
