@@ -58,12 +58,39 @@ std::string ranking(const search::Result& result) {
   return out;
 }
 
+int size(const spec::Parallel& p) { return p.tp * p.pp * p.dp; }
+
+/// Reasons longer than a line go on below, indented.
+std::string wrapped(const std::string& text, std::size_t indent) {
+  std::string out;
+  std::size_t column = indent;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    if (column + end - at > 80 && column > indent) {
+      out += "\n" + std::string(indent, ' ');
+      column = indent;
+    }
+    out += text.substr(at, end - at) + (end < text.size() ? " " : "");
+    column += end - at + 1;
+    at = end + 1;
+  }
+  return out;
+}
+
+/// Those that use every device; the document holds all.
 std::string alternatives_text(const search::Result& result) {
   if (result.alternatives.empty()) return "";
+  int all = 0;
+  for (const auto& a : result.alternatives) all = std::max(all, size(a.parallel));
   std::string out = "\nalternatives\n";
-  for (const auto& a : result.alternatives)
-    out += fmt::format("  {:<18} {:<8} {}\n", parallel_text(a.parallel), a.verdict, a.reason);
-  return out;
+  std::size_t fewer = 0;
+  for (const auto& a : result.alternatives) {
+    if (size(a.parallel) == all)
+      out += fmt::format("  {:<17} {:<8} {}\n", parallel_text(a.parallel), a.verdict, wrapped(a.reason, 29));
+    else
+      ++fewer;
+  }
+  return out + (fewer > 0 ? fmt::format("  and {} on fewer devices: see --format json\n", fewer) : "");
 }
 
 std::string counts_text(const search::Counts& counts) {
@@ -75,7 +102,7 @@ std::string counts_text(const search::Counts& counts) {
 
 std::string warnings_text(const spec::Plan& plan) {
   std::string out;
-  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", warning);
+  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", wrapped(warning, 11));
   return out;
 }
 
@@ -97,7 +124,8 @@ std::string question_text(const spec::Plan& plan) {
                                 spec::name(plan.model.dtype), device_kinds(plan.cluster));
   out += fmt::format("goal {}: prompts of {} tokens, answers of {}, {} requests at a time\n", spec::name(w.goal),
                      w.input_tokens, w.output_tokens, w.concurrency);
-  if (!plan.assumed.empty()) out += fmt::format("assumed: {}\n", fmt::join(plan.assumed, ", "));
+  if (!plan.assumed.empty())
+    out += fmt::format("assumed: {}\n", wrapped(fmt::format("{}", fmt::join(plan.assumed, ", ")), 9));
   return out;
 }
 
