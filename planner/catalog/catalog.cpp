@@ -3,6 +3,8 @@
 #include <filesystem>
 #include <string_view>
 
+#include "planner/input/input_error.h"
+
 namespace ppplan::catalog {
 
 // Defined in the source that the build generates from the data folder.
@@ -40,6 +42,11 @@ const input::Document& vllm() {
   return document;
 }
 
-void set_data_folder(const std::string& folder) { data_folder() = folder; }
+void set_data_folder(const std::string& folder) {
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored))
+    throw input::InputError("--data", "", "a folder", "\"" + folder + "\"");
+  data_folder() = folder;
+}
 
 }  // namespace ppplan::catalog

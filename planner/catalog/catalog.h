@@ -1,5 +1,5 @@
-// The data that ships with ppplan: models, GPUs, vLLM versions. Embedded at build time; set_data_folder makes files of the
-// same names in a folder take precedence (--data DIR).
+// The data that ships with ppplan: models, GPUs, vLLM versions. Embedded at build time; set_data_folder makes files of
+// the same names in a folder take precedence (--data DIR).
 #pragma once
 
 #include <string>
@@ -13,7 +13,8 @@ const input::Document& models();
 const input::Document& gpus();
 const input::Document& vllm();
 
-/// Before any of the above is read.
+/// Before any of the above is read. Throws InputError when there is no such folder; files that it lacks come from the
+/// binary.
 void set_data_folder(const std::string& folder);
 
 }  // namespace ppplan::catalog

@@ -36,7 +36,8 @@ bool looks_like_path(const std::string& name) {
 
 ModelSpec from_path(const std::string& name) {
   const std::filesystem::path path(name);
-  const bool folder = std::filesystem::is_directory(path);
+  std::error_code ignored;
+  const bool folder = std::filesystem::is_directory(path, ignored);
   const std::string file = folder ? (path / "config.json").string() : name;
   const input::Document document = input::read_document(file);
   return model_from_config(document.root(), name);

@@ -203,6 +203,7 @@ TEST(Mutations, OfModelNamesAreReadOrRefused) {
   }
   expect_value_or_input_error([] { read_model(""); }, "empty");
   expect_value_or_input_error([] { read_model(std::string(5000, 'x')); }, "long");
+  expect_value_or_input_error([] { read_model("/" + std::string(5000, 'x')); }, "a long path");
   expect_value_or_input_error([] { read_model(std::string("a\0b", 3)); }, "zero byte");
 }
 
