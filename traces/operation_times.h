@@ -10,6 +10,11 @@
 // operation_times_surface.h interpolates them. A set that has points of the other phase only answers with those,
 // `outside`.
 //
+// Fits (profile_fit.h) answer for shapes that were not measured themselves. Prefill attention of t tokens behind s
+// cached ones, which the public tables lack, is the share of the causal triangle that the chunk covers,
+//   T(t, s) = max(T(t, 0), T(t + s, 0) t (t + 2 s) / (t + s)^2)
+// with a relative error of up to one half, as much as s / (t + s). Heads are those of one rank, so fits have no tp.
+//
 // Links. log T is linear in log bytes between measured sizes; a number of ranks between two measured ones is
 // interpolated likewise. Below the smallest size the time stays, above the largest it grows in proportion to the bytes.
 //

@@ -15,31 +15,40 @@ double log_log(double x, double x0, double y0, double x1, double y1) {
 
 }  // namespace
 
-MeasuredLinks::MeasuredLinks(const std::vector<LinkSample>& samples, const std::map<std::string, double>& errors) {
-  std::map<std::pair<std::string, std::string>, std::map<int, std::map<double, std::vector<double>>>> times;
-  for (const LinkSample& sample : samples)
-    times[{sample.op, sample.link}][sample.ranks][static_cast<double>(sample.bytes)].push_back(sample.median_s);
-  for (const auto& [key, by_ranks] : times) {
+MeasuredLinks::MeasuredLinks(const std::vector<LinkSample>& samples, const std::vector<HeldOutError>& errors) {
+  std::map<std::pair<std::string, std::string>, std::map<int, std::map<std::int64_t, std::vector<const LinkSample*>>>>
+      all;
+  for (const LinkSample& sample : samples) all[{sample.op, sample.link}][sample.ranks][sample.bytes].push_back(&sample);
+  for (const auto& [key, by_ranks] : all) {
     Link& link = links_[key];
-    const auto error = errors.find(key.first);
-    if (error != errors.end()) link.error = error->second;
-    for (const auto& [ranks, by_bytes] : by_ranks) {
-      Curve& curve = link.by_ranks[ranks];
-      for (const auto& [bytes, seconds] : by_bytes) {
-        double sum = 0;
-        for (double one : seconds) sum += one;
-        curve.bytes.push_back(bytes);
-        curve.seconds.push_back(sum / static_cast<double>(seconds.size()));
-      }
-    }
+    for (const HeldOutError& error : errors)
+      if (error.op == key.first && (error.range.empty() || error.range == key.second))
+        link.error = std::max(link.error, error.p90);
+    for (const auto& [ranks, by_bytes] : by_ranks)
+      for (const auto& [bytes, same] : by_bytes) link.by_ranks[ranks].knots.push_back(mean_of(same));
   }
 }
 
-OperationTime MeasuredLinks::Curve::at(double asked) const {
-  if (asked <= bytes.front()) return {seconds.front(), 0, asked < bytes.front()};
-  if (asked > bytes.back()) return {seconds.back() * asked / bytes.back(), 0, true};
-  const auto high = static_cast<std::size_t>(std::lower_bound(bytes.begin(), bytes.end(), asked) - bytes.begin());
-  return {log_log(asked, bytes[high - 1], seconds[high - 1], bytes[high], seconds[high]), 0, false};
+MeasuredLinks::Knot MeasuredLinks::mean_of(const std::vector<const LinkSample*>& same) {
+  Knot out{static_cast<double>(same.front()->bytes), 0, same.front()->method};
+  for (const LinkSample* one : same) out.seconds += one->median_s / static_cast<double>(same.size());
+  return out;
+}
+
+OperationTime MeasuredLinks::Curve::at(double bytes) const {
+  if (bytes <= knots.front().bytes) return {knots.front().seconds, 0, bytes < knots.front().bytes};
+  if (bytes > knots.back().bytes) return {knots.back().seconds * bytes / knots.back().bytes, 0, true};
+  const auto high = std::lower_bound(knots.begin(), knots.end(), bytes,
+                                     [](const Knot& knot, double asked) { return knot.bytes < asked; });
+  const auto low = high - 1;
+  const bool alone = low == knots.begin() || (low - 1)->method != low->method;
+  if (low->method == high->method || bytes == high->bytes || alone)
+    return {log_log(bytes, low->bytes, low->seconds, high->bytes, high->seconds), 0, false};
+  // One method hands over to another at the larger size: up to there the smaller sizes' slope goes on.
+  const auto before = low - 1;
+  const double seconds = log_log(bytes, before->bytes, before->seconds, low->bytes, low->seconds);
+  const auto [least, most] = std::minmax(low->seconds, high->seconds);
+  return {std::clamp(seconds, least, most), 0, false};
 }
 
 std::optional<OperationTime> MeasuredLinks::at(std::string_view op, std::string_view link, int ranks,

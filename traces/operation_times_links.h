@@ -13,15 +13,21 @@ namespace ppplan::traces {
 
 class MeasuredLinks {
  public:
-  /// `errors`: held-out error by operation name, which every answer carries at least.
-  MeasuredLinks(const std::vector<LinkSample>& samples, const std::map<std::string, double>& errors);
+  /// Answers carry the largest of `errors` for their operation, over all links or theirs (HeldOutError::range).
+  MeasuredLinks(const std::vector<LinkSample>& samples, const std::vector<HeldOutError>& errors);
   std::optional<OperationTime> at(std::string_view op, std::string_view link, int ranks, double bytes) const;
 
  private:
+  struct Knot {
+    double bytes = 0;
+    double seconds = 0;
+    std::string method{};
+  };
   struct Curve {
-    std::vector<double> bytes, seconds;  // by bytes
+    std::vector<Knot> knots;  // by bytes
     OperationTime at(double bytes) const;
   };
+  static Knot mean_of(const std::vector<const LinkSample*>& same);
   struct Link {
     std::map<int, Curve> by_ranks;
     double error = 0;

@@ -10,6 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "traces/profile_fit.h"
+
 namespace ppplan::traces {
 
 /// Dimensions that tell operations of one name apart, e.g. {"hidden":384,"heads":6,...} or {"n":1024,"k":384}.
@@ -38,6 +40,7 @@ struct Operation {
 /// "memory" (two cores of one host); `ranks` take part; `bytes` is the message as one rank holds it. `from` and `to`
 /// are the ends that were measured (device or core indices; first and last rank of a collective); they don't tell
 /// samples apart.
+/// `method` is how it was carried out where that changes with the size ("one-shot", "nccl"): a step in the curve.
 struct LinkSample {
   std::string op;
   std::string link;
@@ -46,17 +49,21 @@ struct LinkSample {
   int to = 1;
   std::int64_t bytes = 0;
   double median_s = 0;
-  std::string engine;  // under which it was measured, e.g. "nccl"; "" = the profile's engine
+  std::string engine{};  // under which it was measured, e.g. "nccl"; "" = the profile's engine
+  std::string method{};
   bool operator==(const LinkSample&) const = default;
 };
 
-/// Relative error of a form on samples that did not take part in it.
+/// Relative error of a form on samples that did not take part in it. "rows": single rows were left out; "shapes": all
+/// rows of a shape, (n, k) of a GEMM or (batch, length) of an attention.
 struct HeldOutError {
   std::string op;
   std::string what;  // "rows" or "shapes"
   int samples = 0;
-  double median = 0;  // fraction
-  double p90 = 0;     // fraction
+  double median = 0;    // fraction
+  double p90 = 0;       // fraction
+  std::string dtype{};  // of the operation; "" of a message
+  std::string range{};  // the part of the samples that counts, e.g. "n, k >= 512"; the link of a message; "" = all
   bool operator==(const HeldOutError&) const = default;
 };
 
@@ -73,6 +80,7 @@ struct Profile {
   std::map<std::string, std::string> machine;  // cpu or gpu, driver, clock, date, command, load; not "device"
   std::vector<Operation> operations;
   std::vector<LinkSample> links;
+  std::vector<Fit> fits;  // for operations of any shape
   std::vector<HeldOutError> errors;
   std::vector<Source> sources;
   bool operator==(const Profile&) const = default;

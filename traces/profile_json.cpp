@@ -1,6 +1,6 @@
 #include "traces/profile_json.h"
 
-#include <limits>
+#include "traces/profile_fit_json.h"
 
 namespace ppplan::traces {
 namespace {
@@ -30,12 +30,19 @@ Json to_json(const LinkSample& sample) {
   Json out = {{"op", sample.op}, {"link", sample.link},   {"ranks", sample.ranks},      {"from", sample.from},
               {"to", sample.to}, {"bytes", sample.bytes}, {"median_s", sample.median_s}};
   if (!sample.engine.empty()) out["engine"] = sample.engine;
+  if (!sample.method.empty()) out["method"] = sample.method;
   return out;
 }
 
 Json to_json(const HeldOutError& error) {
-  return {
-      {"op", error.op}, {"what", error.what}, {"samples", error.samples}, {"median", error.median}, {"p90", error.p90}};
+  Json out = {{"op", error.op}};
+  if (!error.dtype.empty()) out["dtype"] = error.dtype;
+  if (!error.range.empty()) out["range"] = error.range;
+  out["what"] = error.what;
+  out["samples"] = error.samples;
+  out["median"] = error.median;
+  out["p90"] = error.p90;
+  return out;
 }
 
 Json to_json(const Source& source) {
@@ -90,6 +97,7 @@ LinkSample link_from_json(const Node& node) {
   out.bytes = node.at("bytes").integer(1);
   out.median_s = duration(node.at("median_s"));
   out.engine = text_or(node, "engine", "");
+  out.method = text_or(node, "method", "");
   return out;
 }
 
@@ -100,6 +108,8 @@ HeldOutError error_from_json(const Node& node) {
   out.samples = node.at("samples").count(1);
   out.median = node.at("median").number(0);
   out.p90 = node.at("p90").number(0);
+  out.dtype = text_or(node, "dtype", "");
+  out.range = text_or(node, "range", "");
   return out;
 }
 
@@ -129,6 +139,7 @@ Json to_json(const Profile& profile) {
   for (const auto& [key, value] : profile.machine) out["machine"][key] = value;
   out["operations"] = list(profile.operations);
   out["links"] = list(profile.links);
+  out["fits"] = list(profile.fits);
   out["errors"] = list(profile.errors);
   out["sources"] = list(profile.sources);
   return out;
@@ -146,9 +157,26 @@ Profile profile_from_json(const Node& node) {
   }
   read_list(node, "operations", operation_from_json, out.operations);
   read_list(node, "links", link_from_json, out.links);
+  read_list(node, "fits", fit_from_json, out.fits);
   read_list(node, "errors", error_from_json, out.errors);
   read_list(node, "sources", source_from_json, out.sources);
   return out;
+}
+
+std::string to_text(const Profile& profile) {
+  std::string out = "{";
+  const Json document = to_json(profile);
+  for (const auto& [key, value] : document.items()) {
+    out += (out.size() > 1 ? ",\n" : "\n") + Json(key).dump() + ": ";
+    if (!value.is_array()) {
+      out += value.dump();
+      continue;
+    }
+    out += "[";
+    for (std::size_t i = 0; i < value.size(); ++i) out += (i > 0 ? ",\n" : "\n") + value[i].dump();
+    out += "]";
+  }
+  return out + "\n}\n";
 }
 
 }  // namespace ppplan::traces

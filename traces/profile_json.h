@@ -13,6 +13,9 @@ input::Json to_json(const Profile& profile);
 /// Throws InputError: missing fields, times that are negative, not finite or zero, counts below 1.
 Profile profile_from_json(const input::Node& node);
 
+/// The document as it is written to a file: one line for each operation, message, fit, error and source.
+std::string to_text(const Profile& profile);
+
 /// Names ("h100-sxm.vllm", ...) of the profiles embedded in the binary, and one of them.
 std::vector<std::string> shipped_profile_names();
 Profile shipped_profile(const std::string& name);
