@@ -71,8 +71,13 @@ void list_profiles(const Context& context) {
     text += (text.empty() ? "" : "\n") + name + "\n" + profile_text(profile);
     input::Json errors = input::Json::array();
     for (const auto& e : profile.errors)
-      errors.push_back(
-          {{"op", e.op}, {"held_out", e.what}, {"samples", e.samples}, {"median", e.median}, {"p90", e.p90}});
+      errors.push_back({{"op", e.op},
+                        {"dtype", e.dtype},
+                        {"range", e.range},
+                        {"held_out", e.what},
+                        {"samples", e.samples},
+                        {"median", e.median},
+                        {"p90", e.p90}});
     rows.push_back({{"name", name}, {"engine", profile.engine}, {"device", profile.device}, {"errors", errors}});
   }
   if (!context.json()) return print_text(text);

@@ -28,6 +28,14 @@ std::string spread(const traces::Profile& profile) {
   return out;
 }
 
+/// "gemm bf16, n, k >= 512".
+std::string subject(const traces::HeldOutError& error) {
+  std::string out = error.op;
+  if (!error.dtype.empty()) out += fmt::format(" {}", error.dtype);
+  if (!error.range.empty()) out += fmt::format(", {}", error.range);
+  return out;
+}
+
 }  // namespace
 
 std::string profile_text(const traces::Profile& profile) {
@@ -36,10 +44,10 @@ std::string profile_text(const traces::Profile& profile) {
   out += spread(profile);
   if (!profile.links.empty()) out += fmt::format("  {:<24} {:>5} measured points\n", "links", profile.links.size());
   if (!profile.errors.empty())
-    out += fmt::format("  {:<24} {:<8} {:>7} {:>10} {:>10}\n", "error of what was left out", "of whole", "samples",
+    out += fmt::format("  {:<40} {:<8} {:>7} {:>9} {:>9}\n", "error of what was left out", "of whole", "samples",
                        "median", "90th pct");
   for (const traces::HeldOutError& error : profile.errors)
-    out += fmt::format("  {:<26} {:<8} {:>7} {:>8.1f} % {:>8.1f} %\n", error.op, error.what, error.samples,
+    out += fmt::format("  {:<40} {:<8} {:>7} {:>7.1f} % {:>7.1f} %\n", subject(error), error.what, error.samples,
                        100 * error.median, 100 * error.p90);
   for (const traces::Source& source : profile.sources)
     out += fmt::format("  source: {} at {}, {}\n", source.name, source.commit, source.licence);
