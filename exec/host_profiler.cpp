@@ -28,7 +28,7 @@ using Samples = std::vector<std::vector<RunTime>>;  // [point]
 
 constexpr int kMeasuredRuns = 2;           // of a point in one round, after one that is not counted
 constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
-constexpr int kMessages = 12;              // of each size in one round
+constexpr int kMessages = 16;              // of each size in one round
 constexpr double kAloneShare = 0.35;       // of the budget, for the rounds on one core; messages take some of the rest
 
 double quantile(std::vector<double> values, double fraction) {

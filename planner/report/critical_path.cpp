@@ -63,7 +63,7 @@ class PathFinder {
     }
   }
 
-  /// The k-th transfer of an edge waits for the consumers of transfer k - receive_buffers.
+  /// The k-th transfer of an edge waits for the consumers of transfer k - receive_buffers, unless it needs no buffer.
   void consider_buffers() {
     std::vector<OpId> last_consumer(schedule_.ops.size(), none);  // [Recv]
     for (OpId id = 0; at(id) < schedule_.ops.size(); ++id)
@@ -75,7 +75,8 @@ class PathFinder {
       for (const auto& lane : device.lanes) {
         if (lane.kind != LaneKind::recv) continue;
         for (std::size_t k = buffers; k < lane.ops.size(); ++k)
-          if (const OpId consumer = last_consumer[at(lane.ops[k - buffers])]; consumer != none)
+          if (const OpId consumer = last_consumer[at(lane.ops[k - buffers])];
+              consumer != none && schedule::needs_buffer(schedule_.ops[at(lane.ops[k])]))
             consider(graph_.node[at(lane.ops[k])], consumer);
       }
   }

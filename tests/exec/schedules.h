@@ -77,6 +77,7 @@ inline void expect_follows(const schedule::Schedule& schedule, const traces::Tim
       }
       if (lane.kind != schedule::LaneKind::recv || buffers == 0) continue;
       for (std::size_t k = buffers; k < lane.ops.size(); ++k) {
+        if (!schedule::needs_buffer(schedule.ops[static_cast<std::size_t>(lane.ops[k])])) continue;
         for (const schedule::OpId consumer : consumers[static_cast<std::size_t>(lane.ops[k - buffers])]) {
           expect_before(consumer, lane.ops[k]);
         }
