@@ -27,7 +27,12 @@ std::vector<int> sequence_limits(const Question& question, int dp, int pp, bool 
   const auto whole = [&](long long count) { return static_cast<int>(std::min((count + pp - 1) / pp * pp, 1LL << 20)); };
   const long long needed = requests_of_replica(question, dp);
   std::vector<int> limits{whole(needed)};
-  for (long long count = needed / 2; count >= 1 && !few; count /= 2)
+  // Times per token and to the first one count for all requests at once: fewer running ones would only hide the rest in
+  // a queue. Memory for the sampler may still ask for fewer.
+  const spec::Goal goal = question.request.workload.goal;
+  const bool all_run = goal == spec::Goal::ttft || goal == spec::Goal::tpot;
+  const long long least = all_run ? 256 : 1;
+  for (long long count = needed / 2; count >= least && !few; count /= 2)
     if (whole(count) < limits.back()) limits.push_back(whole(count));
   return limits;
 }

@@ -208,6 +208,15 @@ TEST(Search, GoalDecidesTheOrder) {
   EXPECT_GE(static_cast<double>(context.kv_tokens) * 1.0102, static_cast<double>(throughput.kv_tokens));
 }
 
+TEST(Search, GoalsOfLatencyLetAllRequestsRun) {
+  Request request = small_request(cluster_of({{"card", 4, 8, 1}}));
+  for (spec::Goal goal : {spec::Goal::ttft, spec::Goal::tpot}) {
+    request.workload.goal = goal;
+    for (const spec::Plan& plan : searched(request).plans)
+      EXPECT_GE(plan.micro_batching.max_num_seqs * plan.parallel.dp, request.workload.concurrency);
+  }
+}
+
 TEST(Search, BestPipelineIsAmongThePlansWhenTheBestHasNone) {
   Request request = small_request(cluster_of({{"card", 4, 8, 1}}));
   request.top = 1;
