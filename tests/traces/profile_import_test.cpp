@@ -9,6 +9,7 @@
 
 #include "planner/input/document.h"
 #include "planner/input/input_error.h"
+#include "tests/traces/profile_mutation.h"
 #include "traces/import/csv_table.h"
 #include "traces/import/import_profile.h"
 #include "traces/operation_times.h"
@@ -112,27 +113,9 @@ TEST_F(ProfileImport, SurvivesMutations) {
   std::mt19937 random(11);
   int refused = 0;
   for (int i = 0; i < 3000; ++i) {
-    std::string mutated = text;
-    for (int edits = 1 + static_cast<int>(random() % 3); edits > 0; --edits) {
-      const std::size_t at = random() % mutated.size();
-      const std::size_t length = std::min<std::size_t>(1 + random() % 12, mutated.size() - at);
-      switch (random() % 4) {
-        case 0:
-          mutated[at] = static_cast<char>(random() % 256);
-          break;
-        case 1:
-          mutated.erase(at, length);
-          break;
-        case 2:
-          mutated.insert(at, mutated.substr(at, length));
-          break;
-        default:
-          mutated[at] = "0123456789-.e,\n"[random() % 15];
-          break;
-      }
-    }
+    const std::string damaged = tests::mutated(text, "0123456789-.e,\n", random);
     try {
-      CsvTable table(mutated, "mutated.csv");
+      CsvTable table(damaged, "damaged.csv");
       for (std::size_t row = 0; row < table.rows(); ++row) {
         EXPECT_GT(table.positive(row, table.column("seconds")), 0);
         EXPECT_GE(table.whole(row, table.column("tokens"), 1), 1);
@@ -166,6 +149,7 @@ TEST_F(ProfileImport, ThinsVidurMessagesByLink) {
   }
   for (const HeldOutError& error : profile.errors) EXPECT_LT(error.p90, 0.05);
   EXPECT_EQ(profile.sources.at(0).licence, "MIT");
+  EXPECT_EQ(profile.sources.at(0).commit, "");  // not a file that is known
 }
 
 TEST_F(ProfileImport, SumsLayersOfLlmServingSim) {

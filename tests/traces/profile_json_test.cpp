@@ -6,6 +6,7 @@
 #include <random>
 
 #include "planner/input/input_error.h"
+#include "tests/traces/profile_mutation.h"
 
 namespace ppplan::traces {
 namespace {
@@ -115,27 +116,9 @@ TEST(ProfileJson, SurvivesMutations) {
   std::mt19937 random(20);
   int refused = 0;
   for (int i = 0; i < 3000; ++i) {
-    std::string mutated = text;
-    for (int edits = 1 + static_cast<int>(random() % 3); edits > 0; --edits) {
-      const std::size_t at = random() % mutated.size();
-      const std::size_t length = std::min<std::size_t>(1 + random() % 8, mutated.size() - at);
-      switch (random() % 4) {
-        case 0:
-          mutated[at] = static_cast<char>(random() % 256);
-          break;
-        case 1:
-          mutated.erase(at, length);
-          break;
-        case 2:
-          mutated.insert(at, mutated.substr(at, length));
-          break;
-        default:
-          mutated[at] = "0123456789-.eE\"{}[],:"[random() % 21];
-          break;
-      }
-    }
+    const std::string damaged = tests::mutated(text, "0123456789-.eE\"{}[],:", random);
     try {
-      read(mutated);
+      read(damaged);
     } catch (const InputError&) {
       ++refused;
     }

@@ -10,31 +10,11 @@
 #include "planner/input/input_error.h"
 #include "traces/import/fit_operation.h"
 #include "traces/import/readers.h"
+#include "traces/import/sources.h"
 #include "traces/import/thin.h"
 
 namespace ppplan::traces {
 namespace {
-
-struct Origin {
-  std::string_view format;
-  Source source;
-};
-
-/// Where the tables of each format were taken from when their readers were written.
-const std::array<Origin, 3>& origins() {
-  static const std::array<Origin, 3> all = {
-      Origin{"vidur", {"microsoft/vidur", "7d47513", "MIT"}},
-      Origin{"aiconfigurator", {"ai-dynamo/aiconfigurator", "095f58a51", "Apache-2.0"}},
-      Origin{"llmservingsim", {"casys-kaist/LLMServingSim", "5daddb2", "MIT"}}};
-  return all;
-}
-
-Source source_of(std::string_view format, const std::string& path) {
-  const std::string file = std::filesystem::path(path).filename().string();
-  for (const Origin& origin : origins())
-    if (origin.format == format) return {origin.source.name + ": " + file, origin.source.commit, origin.source.licence};
-  return {file, "", ""};
-}
 
 std::vector<std::string> files_of(const std::string& path) {
   std::error_code ignored;
