@@ -17,7 +17,7 @@ struct ImportFlags {
 }  // namespace
 
 void deliver_profile(const Context& context, const traces::Profile& profile, const std::string& out) {
-  if (!out.empty()) input::write_text(out, traces::to_json(profile).dump(1) + "\n");
+  if (!out.empty()) input::write_text(out, traces::to_text(profile));
   if (context.json()) return print_json(traces::to_json(profile));
   print_text(profile_text(profile));
   if (!out.empty()) note(context, "wrote " + out);
