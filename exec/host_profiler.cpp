@@ -174,7 +174,7 @@ class Profiler {
   void measure_messages() {
     if (options_.cores.size() < 2) return;
     report("messages between cores");
-    for (std::int64_t bytes = 1 << 10; bytes <= 1 << 24; bytes *= 4) {
+    for (std::int64_t bytes = 1 << 10; bytes <= options_.max_message_bytes; bytes *= 4) {
       const std::vector<double> seconds = message_seconds(bytes, kMessages, options_.cores[0], options_.cores[1]);
       std::vector<double>& all = messages_[bytes];
       all.insert(all.end(), seconds.begin(), seconds.end());

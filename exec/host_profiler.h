@@ -21,11 +21,12 @@ namespace ppplan::exec {
 
 struct HostProfileOptions {
   spec::ModelSpec model;
-  std::vector<int> cores;  // that a plan will keep busy; empty = all allowed
-  int max_tokens = 512;    // of a prefill micro-batch
-  int max_batch = 32;      // sequences of a decode step
-  int max_kv = 1024;       // tokens in the cache before the batch
-  double budget_s = 25;    // stops starting rounds when the next would pass it; one round of each kind is always run
+  std::vector<int> cores;                    // that a plan will keep busy; empty = all allowed
+  int max_tokens = 512;                      // of a prefill micro-batch
+  int max_batch = 32;                        // sequences of a decode step
+  int max_kv = 1024;                         // tokens in the cache before the batch
+  std::int64_t max_message_bytes = 1 << 24;  // messages of 1 KiB, 4 KiB, ... up to this
+  double budget_s = 25;  // stops starting rounds when the next would pass it; one round of each kind is always run
   std::uint64_t seed = 1;
 };
 
