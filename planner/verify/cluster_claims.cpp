@@ -32,7 +32,9 @@ Check memory_claim(const std::vector<Node>& devices) {
     const auto memory = devices[d].find("memory_bytes");
     const auto free = devices[d].find("free_bytes");
     if (memory) claim.require(place, memory->number() > 0, "no memory");
-    if (memory && free) claim.within(place + " free", free->number(), 0, memory->number());
+    if (memory && free)
+      claim.require(place, free->integer() >= 0 && free->integer() <= memory->integer(),
+                    fmt::format("{} free of {} bytes", free->integer(), memory->integer()));
   }
   return claim.check();
 }

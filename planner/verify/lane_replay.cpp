@@ -45,7 +45,8 @@ class LaneReplay {
            std::ranges::all_of(wiring_.after[op], [&](std::size_t other) { return ended_[other]; });
   }
 
-  /// The transfer whose receive buffer this one takes over has ended, and so have its consumers. Token returns take none.
+  /// The transfer whose receive buffer this one takes over has ended, and so have its consumers. Token returns take
+  /// none.
   bool has_buffer(std::size_t recv) const {
     const auto buffers = static_cast<std::size_t>(schedule_.receive_buffers);
     if (buffers == 0 || place_[recv] < buffers || schedule_.ops[recv].kind == "token_return") return true;

@@ -128,17 +128,16 @@ Check verdict_claim(const PlanFacts& plan) {
 }
 
 Check limiting_claim(const PlanFacts& plan, const input::Node& predicted) {
-  Claim claim("KV tokens are the minimum over the stages, and the limiting stage has the smallest margin");
-  std::int64_t tokens = std::numeric_limits<std::int64_t>::max();
-  std::int64_t margin = tokens;
-  for (const StageFacts& stage : plan.stages) {
-    tokens = std::min(tokens, stage.kv_tokens);
-    margin = std::min(margin, stage.margin_bytes);
+  Claim claim(
+      "KV tokens are the minimum over the stages, and the limiting stage is the first with the smallest margin");
+  std::int64_t tokens = plan.stages.front().kv_tokens;
+  std::size_t limiting = 0;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    tokens = std::min(tokens, plan.stages[s].kv_tokens);
+    if (plan.stages[s].margin_bytes < plan.stages[limiting].margin_bytes) limiting = s;
   }
   claim.equal("KV tokens", predicted.at("kv_tokens").integer(), tokens);
-  const auto limiting = predicted.at("limiting_stage").integer(0, static_cast<std::int64_t>(plan.stages.size()) - 1);
-  claim.equal(stage_name(static_cast<std::size_t>(limiting)) + " margin",
-              plan.stages[static_cast<std::size_t>(limiting)].margin_bytes, margin);
+  claim.equal("limiting stage", predicted.at("limiting_stage").integer(), static_cast<std::int64_t>(limiting));
   return claim.check();
 }
 

@@ -50,7 +50,8 @@ TEST(ReportClaims, ACriticalPathThatGoesBackOrEndsEarlyIsFound) {
   ASSERT_GE(steps, 3u);
   EXPECT_TRUE(is_found(with(report, "/critical_path/2/start_s", 0.0)));
   EXPECT_TRUE(is_found(with(report, "/critical_path/1/device", 9)));
-  EXPECT_TRUE(is_found(with(report, "/critical_path/" + std::to_string(steps - 1) + "/end_s", 1000.0)));
+  EXPECT_TRUE(is_found(
+      with(report, std::string("/critical_path/").append(std::to_string(steps - 1)).append("/end_s"), 1000.0)));
   EXPECT_TRUE(is_found(with(report, "/stages/0/peak_activations", -1)));
 }
 

@@ -33,7 +33,8 @@ TEST(ScheduleClaims, EveryFalsifiedTransferIsFound) {
   const auto& devices = right.at("devices");
   for (std::size_t d = 0; d < devices.size(); ++d)
     for (std::size_t l = 1; l < devices[d].at("lanes").size(); ++l) {
-      const std::string lane = "/devices/" + std::to_string(d) + "/lanes/" + std::to_string(l);
+      const std::string lane =
+          std::string("/devices/").append(std::to_string(d)).append("/lanes/").append(std::to_string(l));
       EXPECT_THAT(overlooked(right, 1.5,
                              [&](const std::string& pointer) {
                                return pointer.starts_with(lane) && pointer.find("/after/") == std::string::npos &&

@@ -22,7 +22,7 @@ TEST(TimelineClaims, EveryFalsifiedTransferAndTheMakespanAreFound) {
   for (std::size_t i = 0; i < right.at("spans").size(); ++i) {
     const std::string kind = right.at("spans")[i].at("kind");
     if (kind == "forward") continue;
-    const std::string here = "/spans/" + std::to_string(i) + "/";
+    const std::string here = std::string("/spans/").append(std::to_string(i)).append("/");
     EXPECT_THAT(overlooked(right, 1.01,
                            [&](const std::string& pointer) {
                              return pointer == here + "start_s" || pointer == here + "end_s" ||
@@ -37,13 +37,14 @@ TEST(TimelineClaims, ComputeThatOverlapsOrComesTooEarlyIsFound) {
   const auto right = tests::timeline_document();
   for (std::size_t i = 0; i < right.at("spans").size(); ++i) {
     const auto& span = right.at("spans")[i];
-    const std::string here = "/spans/" + std::to_string(i);
+    const std::string here = std::string("/spans/").append(std::to_string(i));
     if (span.at("kind") != "forward") continue;
     // Later than its Send leaves, or past the next compute; the last compute has neither behind it but the token
     // return.
     EXPECT_TRUE(is_found(with(right, here + "/end_s", span.at("end_s").get<double>() + 100))) << i;
-    if (span.at("stage") == 1 && span.at("start_s") > 1)
+    if (span.at("stage") == 1 && span.at("start_s") > 1) {
       EXPECT_TRUE(is_found(with(right, here + "/start_s", span.at("start_s").get<double>() - 0.5))) << i;
+    }
     EXPECT_TRUE(is_found(with(right, here + "/start_s", span.at("end_s").get<double>() + 0.5))) << i;
     EXPECT_TRUE(is_found(with(right, here + "/device", 7))) << i;
   }
