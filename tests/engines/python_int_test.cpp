@@ -52,7 +52,7 @@ TEST(PythonInt, RefusesEverythingElse) {
 
 TEST(PythonInt, SaturatesAndLimitsTheNumberOfDigits) {
   EXPECT_EQ(python_int(std::string(4300, '9')), 1'000'000'000'000'000);
-  EXPECT_EQ(python_int("-" + std::string(100, '9')), -1'000'000'000'000'000);
+  EXPECT_EQ(python_int(std::string("-").append(100, '9')), -1'000'000'000'000'000);
   EXPECT_FALSE(python_int(std::string(4301, '0')));
 }
 
