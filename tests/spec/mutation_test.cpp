@@ -80,7 +80,7 @@ void mutate_once(Json& document, std::mt19937& random) {
   } else if (place.is_object() && !place.empty() && random() % 2 == 0) {
     place.erase(std::next(place.begin(), static_cast<std::ptrdiff_t>(random() % place.size())).key());
   } else if (place.is_number_integer() && random() % 2 == 0) {
-    place = place.get<std::int64_t>() + static_cast<int>(random() % 5) - 2;
+    place = static_cast<std::int64_t>(place.get<std::uint64_t>() + random() % 5 - 2);  // wraps at the ends
   } else {
     place = odd_value(random);
   }
