@@ -6,6 +6,7 @@
 #include "planner/input/input_error.h"
 #include "planner/report/bubble_report.h"
 #include "tests/report/example_schedules.h"
+#include "tests/report/report_of.h"
 
 namespace ppplan::report {
 namespace {

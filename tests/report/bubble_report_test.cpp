@@ -6,16 +6,14 @@
 
 #include "planner/input/input_error.h"
 #include "tests/report/example_schedules.h"
+#include "tests/report/report_of.h"
 
 namespace ppplan::report {
 namespace {
 
 using testing::HasSubstr;
 
-BubbleReport report_of(const schedule::Schedule& schedule) {
-  const auto alone = schedule::own_seconds(schedule);
-  return bubble_report(schedule, schedule::longest_path(schedule, alone), alone);
-}
+using tests::report_of;
 
 TEST(BubbleReport, OneForwardOneBackwardHasTheKnownBubble) {
   // p = 4, m = 8, F = 1, B + W = 2: makespan (m + p - 1)(F + B + W) = 33, work 24 on each stage.

@@ -3,16 +3,14 @@
 
 #include "planner/report/bubble_report.h"
 #include "tests/report/example_schedules.h"
+#include "tests/report/report_of.h"
 
 namespace ppplan::report {
 namespace {
 
 using traces::OpKind;
 
-BubbleReport report_of(const schedule::Schedule& schedule) {
-  const auto alone = schedule::own_seconds(schedule);
-  return bubble_report(schedule, schedule::longest_path(schedule, alone), alone);
-}
+using tests::report_of;
 
 TEST(CriticalPath, IsContiguousFromZeroToTheMakespanWhenPredicted) {
   tests::Random random(21);

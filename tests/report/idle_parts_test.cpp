@@ -3,14 +3,12 @@
 
 #include "planner/report/bubble_report.h"
 #include "tests/report/example_schedules.h"
+#include "tests/report/report_of.h"
 
 namespace ppplan::report {
 namespace {
 
-BubbleReport report_of(const schedule::Schedule& schedule) {
-  const auto alone = schedule::own_seconds(schedule);
-  return bubble_report(schedule, schedule::longest_path(schedule, alone), alone);
-}
+using tests::report_of;
 
 void expect_complete(const BubbleReport& report) {
   double busy = 0;
