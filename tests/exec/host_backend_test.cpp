@@ -10,6 +10,7 @@
 #include "exec/host_stage.h"
 #include "exec/run_schedule.h"
 #include "planner/input/input_error.h"
+#include "tests/exec/models.h"
 #include "tests/exec/schedules.h"
 
 namespace ppplan::tests {
@@ -19,19 +20,7 @@ using exec::HostBackend;
 using exec::HostRun;
 using exec::Logits;
 
-spec::ModelSpec small_model(int layers) {
-  spec::ModelSpec model;
-  model.name = "small";
-  model.hidden = 32;
-  model.vocabulary = 50;
-  spec::Layer layer;
-  layer.attention.heads = 4;
-  layer.attention.kv_heads = 2;
-  layer.attention.head_dim = 8;
-  layer.feed_forward.intermediate = 40;
-  model.layers.assign(static_cast<std::size_t>(layers), layer);
-  return model;
-}
+spec::ModelSpec small_model(int layers) { return dense_model(layers, 2, 32, 40, 50); }
 
 // Layers that all differ: experts, a window, biases, norms.
 spec::ModelSpec mixed_model() {

@@ -11,6 +11,7 @@
 #include "exec/host_probe.h"
 #include "exec/link_probe.h"
 #include "planner/input/input_error.h"
+#include "tests/exec/models.h"
 
 namespace ppplan::tests {
 namespace {
@@ -20,18 +21,8 @@ using exec::ProfileSizes;
 
 // Two kinds of layer, in turn.
 spec::ModelSpec two_kinds() {
-  spec::ModelSpec model;
-  model.name = "two kinds";
-  model.hidden = 16;
-  model.vocabulary = 40;
-  spec::Layer dense;
-  dense.attention.heads = 2;
-  dense.attention.kv_heads = 1;
-  dense.attention.head_dim = 8;
-  dense.feed_forward.intermediate = 24;
-  spec::Layer moe = dense;
-  moe.feed_forward = {spec::FeedForwardKind::moe, 8, 4, 2, 0};
-  model.layers = {dense, moe, dense, moe};
+  spec::ModelSpec model = dense_model(4, 1, 16, 24, 40);
+  for (const std::size_t moe : {1U, 3U}) model.layers[moe].feed_forward = {spec::FeedForwardKind::moe, 8, 4, 2, 0};
   return model;
 }
 
