@@ -22,6 +22,9 @@ struct Candidate {
   std::string reason;             // what is short or over a limit; "" when nothing is
 };
 
+/// What a plan's assessed memory, times and prediction say of it; `first` is vLLM's own split for its number of stages.
+Candidate candidate_of(const spec::Plan& plan, const std::vector<int>& first);
+
 inline int devices(const Candidate& candidate) {
   return candidate.parallel.tp * candidate.parallel.pp * candidate.parallel.dp;
 }

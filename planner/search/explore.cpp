@@ -10,7 +10,6 @@
 #include "planner/search/micro_batching.h"
 #include "planner/search/partitions.h"
 #include "planner/search/rank.h"
-#include "planner/search/shortage.h"
 
 namespace ppplan::search {
 
@@ -28,20 +27,6 @@ double excess(const spec::Workload& workload, const spec::Predicted& predicted) 
 
 std::string limit_text(const char* what, double seconds, double limit_s) {
   return fmt::format("{} of {:.4g} s exceeds the limit of {:.4g} s", what, seconds, limit_s);
-}
-
-Candidate candidate_of(const spec::Plan& plan, const std::vector<int>& first) {
-  Candidate candidate;
-  candidate.parallel = plan.parallel;
-  candidate.micro_batching = plan.micro_batching;
-  candidate.partition = plan.partition;
-  candidate.is_default = plan.partition == first;
-  candidate.predicted = plan.predicted;
-  candidate.outside = std::any_of(plan.times.begin(), plan.times.end(), [](const auto& t) { return t.outside; });
-  candidate.verdict = plan.verdict;
-  candidate.margin_bytes = least_margin_bytes(plan);
-  candidate.reason = shortage_text(plan);
-  return candidate;
 }
 
 }  // namespace
@@ -139,10 +124,8 @@ void Explorer::keep_least_short(const Candidate& candidate, Outcome& outcome) co
 bool Explorer::keeps_limits(Candidate& candidate, Outcome& outcome) {
   const spec::Workload& workload = question_.request.workload;
   const spec::Predicted& predicted = candidate.predicted;
+  if (candidate.within_limits) return true;
   const bool late = workload.max_ttft_s && predicted.ttft_s > *workload.max_ttft_s;
-  const bool slow = workload.max_tpot_s && predicted.tpot_s > *workload.max_tpot_s;
-  if (!late && !slow) return true;
-  candidate.within_limits = false;
   candidate.reason = late ? limit_text("time to first token", predicted.ttft_s, *workload.max_ttft_s)
                           : limit_text("time per output token", predicted.tpot_s, *workload.max_tpot_s);
   if (!outcome.nearest_limit || excess(workload, predicted) < excess(workload, outcome.nearest_limit->predicted))

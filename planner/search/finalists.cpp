@@ -16,22 +16,6 @@ namespace {
 
 bool same_cut(const Candidate& a, const Candidate& b) { return a.parallel == b.parallel && a.partition == b.partition; }
 
-bool over(double seconds, const std::optional<double>& limit_s) { return limit_s && seconds > *limit_s; }
-
-Candidate candidate_of(const Question& question, const spec::Plan& plan) {
-  Candidate candidate;
-  candidate.parallel = plan.parallel;
-  candidate.micro_batching = plan.micro_batching;
-  candidate.partition = plan.partition;
-  candidate.is_default = plan.partition == first_partition(question, plan.parallel.pp);
-  candidate.predicted = plan.predicted;
-  candidate.verdict = plan.verdict;
-  candidate.margin_bytes = least_margin_bytes(plan);
-  candidate.within_limits =
-      !over(plan.predicted.ttft_s, plan.workload.max_ttft_s) && !over(plan.predicted.tpot_s, plan.workload.max_tpot_s);
-  return candidate;
-}
-
 }  // namespace
 
 std::vector<Candidate> finalists(const std::vector<Candidate>& ranked, int top) {
@@ -73,7 +57,7 @@ void simulate_all(std::vector<spec::Plan>& plans, const Evaluator& simulate, Cou
 
 std::vector<spec::Plan> ranked_plans(const Question& question, std::vector<spec::Plan> plans) {
   std::vector<Candidate> order;
-  for (const spec::Plan& plan : plans) order.push_back(candidate_of(question, plan));
+  for (const spec::Plan& plan : plans) order.push_back(candidate_of(plan, first_partition(question, plan.parallel.pp)));
   rank(order, question.request.workload);
   std::vector<spec::Plan> ranked;
   for (const Candidate& candidate : order)

@@ -1,8 +1,9 @@
 // Order of candidates by the workload's goal.
 //
 //   score   throughput: output tokens/s; ttft and tpot: 1 / seconds; max-context: KV tokens. Larger is better.
-//   class   plans with room for one request within the limits of time, then those over a limit, then those whose
-//           estimate is short of memory by less than its uncertainty
+//   class   plans with room for one request within the limits of time, costed inside of what was measured; then those
+//           costed outside of it; then those over a limit; then those whose estimate is short of memory by less than
+//           its uncertainty
 //   ties    Candidates of a class within 1 % of its best one left are 'no difference', ordered by: FITS before TIGHT,
 //           fewer devices, evener partition, vLLM's default split, then time to first token (goal throughput) or
 //           throughput (other goals), then score.

@@ -39,14 +39,31 @@ TEST(Rank, WithinOnePercentFewerDevicesThenEvennessThenTheDefaultSplit) {
   EXPECT_EQ(devices(all[3]), 4);
 }
 
-TEST(Rank, PlansThatMayBeShortOfMemoryOrLateComeLast) {
-  std::vector<Candidate> all{candidate(300, {4, 4}), candidate(200, {4, 4}), candidate(100, {4, 4})};
+TEST(Rank, ExtrapolatedThenLateThenShortPlansComeLast) {
+  std::vector<Candidate> all{candidate(300, {4, 4}), candidate(200, {4, 4}), candidate(150, {4, 4}),
+                             candidate(100, {4, 4})};
   all[0].margin_bytes = -1;
   all[1].within_limits = false;
+  all[2].outside = true;
   rank(all, {});
   EXPECT_EQ(all[0].predicted.output_tokens_per_s, 100);
-  EXPECT_EQ(all[1].predicted.output_tokens_per_s, 200);
-  EXPECT_EQ(all[2].predicted.output_tokens_per_s, 300);
+  EXPECT_EQ(all[1].predicted.output_tokens_per_s, 150);
+  EXPECT_EQ(all[2].predicted.output_tokens_per_s, 200);
+  EXPECT_EQ(all[3].predicted.output_tokens_per_s, 300);
+}
+
+TEST(Rank, CandidateOfAPlanKnowsThatItsCostsWereExtrapolatedAndItsLimitsBroken) {
+  spec::Plan plan;
+  plan.stages.resize(1);
+  plan.partition = {8};
+  EXPECT_FALSE(candidate_of(plan, {8}).outside);
+  EXPECT_TRUE(candidate_of(plan, {8}).is_default);
+  plan.times.resize(2);
+  plan.times.back().outside = true;
+  plan.predicted.ttft_s = 2;
+  plan.workload.max_ttft_s = 1;
+  EXPECT_TRUE(candidate_of(plan, {8}).outside);
+  EXPECT_FALSE(candidate_of(plan, {8}).within_limits);
 }
 
 TEST(Rank, OrderDoesNotDependOnWhereCandidatesCameFrom) {
