@@ -106,6 +106,12 @@ std::string warnings_text(const spec::Plan& plan) {
   return out;
 }
 
+/// The stage that holds the fewest KV tokens; not always the limiting one, whose margin may lie outside of the budget.
+std::ptrdiff_t fewest_tokens(const spec::Plan& plan) {
+  const auto fewer = [](const spec::Stage& a, const spec::Stage& b) { return a.kv_tokens < b.kv_tokens; };
+  return std::min_element(plan.stages.begin(), plan.stages.end(), fewer) - plan.stages.begin();
+}
+
 std::string one_plan(const spec::Plan& plan) {
   return stage_table(plan) + "\n" + predicted_text(plan) + warnings_text(plan) + neighbours_text(plan);
 }
@@ -155,7 +161,7 @@ std::string predicted_text(const spec::Plan& plan) {
   out += fmt::format("  TPOT             {}{} ms\n", report::time_text(p.tpot_s), interval(plan, "tpot_s", 1e3, 1));
   out += fmt::format("  bubble           {:.1f} %, balance {:.3f}, bound of the simulated rounds {}\n",
                      100 * p.bubble_fraction, p.balance, report::time_text(p.lower_bound_s));
-  out += fmt::format("  KV capacity      {} tokens a replica, least on stage {}\n", p.kv_tokens, p.limiting_stage);
+  out += fmt::format("  KV capacity      {} tokens a replica, least on stage {}\n", p.kv_tokens, fewest_tokens(plan));
   out += fmt::format("  in flight        {} batches of up to {} tokens, {} sequences in all\n",
                      plan.micro_batching.in_flight, plan.micro_batching.max_num_batched_tokens,
                      plan.micro_batching.max_num_seqs);
