@@ -66,11 +66,10 @@ std::string wrapped(const std::string& text, std::size_t indent) {
   std::size_t column = indent;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find(' ', at), text.size());
-    if (column + end - at > 80 && column > indent) {
-      out += "\n" + std::string(indent, ' ');
-      column = indent;
-    }
-    out += text.substr(at, end - at) + (end < text.size() ? " " : "");
+    const bool breaks = column > indent && column + 1 + end - at > 80;
+    if (breaks) column = indent;
+    if (!out.empty()) out += breaks ? "\n" + std::string(indent, ' ') : " ";
+    out.append(text, at, end - at);
     column += end - at + 1;
     at = end + 1;
   }
@@ -136,13 +135,13 @@ std::string question_text(const spec::Plan& plan) {
 }
 
 std::string stage_table(const spec::Plan& plan) {
-  std::string out = fmt::format("{:>5} {:>9} {:<9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7}\n", "stage", "layers", "devices",
+  std::string out = fmt::format("{:>5} {:>8} {:<9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7}\n", "stage", "layers", "devices",
                                 "weights", "KV", "margin", "prefill", "decode", "verdict");
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const spec::Stage& stage = plan.stages[s];
     const auto& m = stage.memory;
     const double weights = static_cast<double>(m.weights_bytes + m.embedding_bytes + m.head_bytes);
-    out += fmt::format("{:>5} {:>9} {:<9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7}\n", s,
+    out += fmt::format("{:>5} {:>8} {:<9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>7}\n", s,
                        fmt::format("{}-{}", stage.first_layer, stage.end_layer - 1), devices_text(stage.devices),
                        bytes_text(weights), bytes_text(static_cast<double>(m.kv_bytes)),
                        bytes_text(static_cast<double>(m.margin_bytes)), report::time_text(stage.prefill_s),
@@ -165,8 +164,8 @@ std::string predicted_text(const spec::Plan& plan) {
   out += fmt::format("  in flight        {} batches of up to {} tokens, {} sequences in all\n",
                      plan.micro_batching.in_flight, plan.micro_batching.max_num_batched_tokens,
                      plan.micro_batching.max_num_seqs);
-  out += fmt::format("  costs            {} under {}{}; pipeline by {}; rules of vLLM {}\n", plan.provenance.costs,
-                     plan.provenance.engine,
+  out += fmt::format("  costs            {} under {}{}\n                   pipeline by {}; rules of vLLM {}\n",
+                     plan.provenance.costs, plan.provenance.engine,
                      plan.provenance.profile.empty() ? std::string() : fmt::format(" ({})", plan.provenance.profile),
                      p.simulated_by, plan.provenance.vllm);
   return out;
@@ -193,7 +192,9 @@ std::string search_text(const search::Result& result) {
   const spec::Plan& best = result.plans.front();
   std::string out = question_text(best) + "\n";
   if (result.interrupted) out += "interrupted: the best so far\n\n";
-  if (!result.feasible) out += "NOTHING FITS. The least bad configuration:\n\n";
+  if (!result.feasible)
+    out += best.verdict == spec::Verdict::oom ? "NOTHING FITS. The least bad configuration:\n\n"
+                                              : "NO PLAN KEEPS THE LIMITS. The nearest one:\n\n";
   out += ranking(result) + "\n" + fmt::format("plan 1: {}\n", parallel_text(best.parallel)) + one_plan(best);
   const auto pipeline =
       std::find_if(result.plans.begin(), result.plans.end(), [](const auto& p) { return p.parallel.pp > 1; });
