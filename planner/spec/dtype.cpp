@@ -11,7 +11,7 @@ struct Format {
   double bytes;
 };
 
-constexpr std::array<Format, 7> formats = {{
+constexpr std::array<Format, 8> formats = {{
     {DType::fp32, "fp32", 4},
     {DType::bf16, "bf16", 2},
     {DType::fp16, "fp16", 2},
@@ -19,6 +19,7 @@ constexpr std::array<Format, 7> formats = {{
     {DType::int8, "int8", 1},
     {DType::int4, "int4", 0.53125},
     {DType::nvfp4, "nvfp4", 0.5625},
+    {DType::mxfp4, "mxfp4", 0.53125},
 }};
 
 const Format& format(DType dtype) { return formats[static_cast<std::size_t>(dtype)]; }

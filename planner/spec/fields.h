@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #include "planner/spec/cluster_spec.h"
 #include "planner/spec/plan.h"
@@ -27,11 +28,22 @@ inline constexpr Field<StageMemory, std::int64_t> memory_sizes[] = {
     {"activation_bytes", &StageMemory::activation_bytes}, {"cuda_graph_bytes", &StageMemory::cuda_graph_bytes},
     {"other_bytes", &StageMemory::other_bytes},
 };
+/// The same, 0 where a document does not state them.
+inline constexpr Field<StageMemory, std::int64_t> memory_details[] = {
+    {"tower_bytes", &StageMemory::tower_bytes},
+    {"draft_bytes", &StageMemory::draft_bytes},
+    {"sampler_bytes", &StageMemory::sampler_bytes},
+    {"unused_bytes", &StageMemory::unused_bytes},
+    {"uncertainty_bytes", &StageMemory::uncertainty_bytes},
+};
 /// May be negative: that much is missing.
 inline constexpr Field<StageMemory, std::int64_t> memory_balances[] = {
     {"kv_bytes", &StageMemory::kv_bytes},
     {"margin_bytes", &StageMemory::margin_bytes},
 };
+
+/// Failure::at, in the order in which a server gets there.
+inline constexpr std::string_view failure_places[] = {"weights", "profile", "cuda_graph", "sampler", "kv", "context"};
 
 inline constexpr Field<Predicted, double> predicted_amounts[] = {
     {"output_tokens_per_s", &Predicted::output_tokens_per_s},

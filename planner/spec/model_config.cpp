@@ -117,6 +117,7 @@ FeedForward experts_from(const Node& config, const Family& family) {
   out.intermediate =
       static_cast<int>(config.at(mixtral ? "intermediate_size" : "moe_intermediate_size").integer(1, most_width));
   out.shared_intermediate = count_or(config, "shared_expert_intermediate_size", 0, 0, most_width);
+  out.shared_gate = out.shared_intermediate > 0;
   return out;
 }
 
@@ -177,7 +178,8 @@ ModelSpec model_from_config(const Node& config, const std::string& name) {
   model.tied_embedding = flag_or(config, "tie_word_embeddings", false);
   model.max_position = config.at("max_position_embeddings").count();
   model.kv_dtype = activation_dtype(config);
-  model.dtype = weight_dtype(config, model.kv_dtype);
+  model.activation_dtype = model.kv_dtype;
+  set_weight_dtype(model, weight_dtype(config, model.kv_dtype));
   model.rope_theta = rope_theta_of(config, family.rope_theta);
   const auto epsilon = config.find("rms_norm_eps");
   model.norm_epsilon = epsilon ? epsilon->number(0, 1) : family.norm_epsilon;

@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <span>
 
 #include "planner/spec/model_limits.h"
 #include "planner/spec/plan_json.h"
@@ -9,26 +10,94 @@ namespace {
 using input::Json;
 using input::Node;
 
+/// Members of Attention that a kind has, apart from its name: numbers within [low, high] and switches.
+struct Count {
+  const char* name;
+  int Attention::*member;
+  int low;
+  int high;
+};
+struct Switch {
+  const char* name;
+  bool Attention::*member;
+};
+
+constexpr Count head_counts[] = {{"heads", &Attention::heads, 1, most_heads},
+                                 {"kv_heads", &Attention::kv_heads, 1, most_heads},
+                                 {"head_dim", &Attention::head_dim, 1, most_head_dim}};
+constexpr Count mla_counts[] = {{"heads", &Attention::heads, 1, most_heads},
+                                {"q_lora_rank", &Attention::q_lora_rank, 0, most_hidden},
+                                {"kv_lora_rank", &Attention::kv_lora_rank, 1, most_hidden},
+                                {"nope_dim", &Attention::nope_dim, 0, most_head_dim},
+                                {"rope_dim", &Attention::rope_dim, 0, most_head_dim},
+                                {"value_dim", &Attention::value_dim, 1, most_head_dim},
+                                {"index_heads", &Attention::index_heads, 0, most_heads},
+                                {"index_dim", &Attention::index_dim, 0, most_head_dim},
+                                {"index_topk", &Attention::index_topk, 0, most_width}};
+constexpr Count linear_counts[] = {{"key_heads", &Attention::key_heads, 1, most_heads},
+                                   {"value_heads", &Attention::value_heads, 1, most_heads},
+                                   {"key_head_dim", &Attention::key_head_dim, 1, most_head_dim},
+                                   {"value_head_dim", &Attention::value_head_dim, 1, most_head_dim},
+                                   {"conv_kernel", &Attention::conv_kernel, 1, most_head_dim},
+                                   {"state_bytes_per_element", &Attention::state_bytes_per_element, 1, 8}};
+constexpr Switch head_switches[] = {{"qkv_bias", &Attention::qkv_bias},
+                                    {"qk_norm", &Attention::qk_norm},
+                                    {"output_bias", &Attention::output_bias},
+                                    {"output_gate", &Attention::output_gate},
+                                    {"sinks", &Attention::sinks}};
+
+std::span<const Count> counts_of(AttentionKind kind) {
+  if (kind == AttentionKind::none) return {};
+  if (kind == AttentionKind::mla) return mla_counts;
+  if (kind == AttentionKind::linear) return linear_counts;
+  return head_counts;
+}
+
+std::span<const Switch> switches_of(AttentionKind kind) {
+  const bool heads = counts_of(kind).data() == head_counts;
+  return heads ? std::span<const Switch>(head_switches) : std::span<const Switch>();
+}
+
+bool has_window(AttentionKind kind) { return kind == AttentionKind::sliding_window || kind == AttentionKind::chunked; }
+
+template <typename Kind>
+Kind kind_from(const Node& node, std::initializer_list<Kind> kinds) {
+  std::string known;
+  for (const Kind kind : kinds) {
+    if (name(kind) == node.text()) return kind;
+    known.append(known.empty() ? "" : ", ").append(name(kind));
+  }
+  node.fail("one of " + known);
+}
+
+int bounded(const Node& node, int low, int high) { return static_cast<int>(node.integer(low, high)); }
+
+bool flag(const Node& node, const char* key) {
+  const auto found = node.find(key);
+  return found && found->boolean();
+}
+
 Json attention_json(const Attention& attention) {
   Json out;
-  out["kind"] = attention.kind == AttentionKind::gqa ? "gqa" : "sliding_window";
-  out["heads"] = attention.heads;
-  out["kv_heads"] = attention.kv_heads;
-  out["head_dim"] = attention.head_dim;
-  if (attention.kind == AttentionKind::sliding_window) out["window"] = attention.window;
-  out["qkv_bias"] = attention.qkv_bias;
-  out["qk_norm"] = attention.qk_norm;
+  out["kind"] = name(attention.kind);
+  for (const Count& count : counts_of(attention.kind)) out[count.name] = attention.*count.member;
+  if (has_window(attention.kind)) out["window"] = attention.window;
+  for (const Switch& item : switches_of(attention.kind)) out[item.name] = attention.*item.member;
   return out;
 }
 
 Json feed_forward_json(const FeedForward& block) {
   Json out;
-  out["kind"] = block.kind == FeedForwardKind::dense ? "dense" : "moe";
+  out["kind"] = name(block.kind);
+  if (block.kind == FeedForwardKind::none) return out;
   out["intermediate"] = block.intermediate;
   if (block.kind == FeedForwardKind::dense) return out;
   out["experts"] = block.experts;
   out["experts_per_token"] = block.experts_per_token;
   out["shared_intermediate"] = block.shared_intermediate;
+  out["shared_gate"] = block.shared_gate;
+  out["router_bias"] = block.router_bias;
+  out["expert_bias"] = block.expert_bias;
   return out;
 }
 
@@ -41,62 +110,97 @@ Json layers_json(const std::vector<Layer>& layers) {
     item["count"] = end - run;
     item["attention"] = attention_json(run->attention);
     item["feed_forward"] = feed_forward_json(run->feed_forward);
+    item["norms"] = run->norms;
     out.push_back(item);
     run = end;
   }
   return out;
 }
 
-bool is_second(const Node& node, const std::string& first, const std::string& second) {
-  const std::string kind = node.text();
-  if (kind != first && kind != second) node.fail("\"" + first + "\" or \"" + second + "\"");
-  return kind == second;
-}
-
-int bounded(const Node& node, int low, int high) { return static_cast<int>(node.integer(low, high)); }
-
 Attention attention_from(const Node& node) {
+  using enum AttentionKind;
   Attention out;
-  const bool windowed = is_second(node.at("kind"), "gqa", "sliding_window");
-  out.kind = windowed ? AttentionKind::sliding_window : AttentionKind::gqa;
-  out.heads = bounded(node.at("heads"), 1, most_heads);
-  out.kv_heads = bounded(node.at("kv_heads"), 1, most_heads);
-  if (out.heads % out.kv_heads != 0) node.at("kv_heads").fail("a divisor of " + std::to_string(out.heads) + " heads");
-  out.head_dim = bounded(node.at("head_dim"), 1, most_head_dim);
-  if (windowed) out.window = node.at("window").count();
-  out.qkv_bias = node.at("qkv_bias").boolean();
-  out.qk_norm = node.at("qk_norm").boolean();
+  out.kind = kind_from(node.at("kind"), {gqa, sliding_window, chunked, mla, linear, none});
+  for (const Count& count : counts_of(out.kind))
+    out.*count.member = bounded(node.at(count.name), count.low, count.high);
+  if (has_window(out.kind)) out.window = node.at("window").count();
+  for (const Switch& item : switches_of(out.kind)) out.*item.member = flag(node, item.name);
+  if (out.kv_heads > 0 && out.heads % out.kv_heads != 0)
+    node.at("kv_heads").fail("a divisor of " + std::to_string(out.heads) + " heads");
   return out;
 }
 
 FeedForward feed_forward_from(const Node& node) {
+  using enum FeedForwardKind;
   FeedForward out;
-  const bool moe = is_second(node.at("kind"), "dense", "moe");
-  out.kind = moe ? FeedForwardKind::moe : FeedForwardKind::dense;
+  out.kind = kind_from(node.at("kind"), {dense, moe, none});
+  if (out.kind == none) return out;
   out.intermediate = bounded(node.at("intermediate"), 1, most_width);
-  if (!moe) return out;
+  if (out.kind == dense) return out;
   out.experts = bounded(node.at("experts"), 1, most_experts);
   out.experts_per_token = bounded(node.at("experts_per_token"), 1, out.experts);
   out.shared_intermediate = bounded(node.at("shared_intermediate"), 0, most_width);
+  out.shared_gate = flag(node, "shared_gate");
+  out.router_bias = flag(node, "router_bias");
+  out.expert_bias = flag(node, "expert_bias");
   return out;
+}
+
+Layer layer_from(const Node& item) {
+  Layer layer{attention_from(item.at("attention")), feed_forward_from(item.at("feed_forward"))};
+  if (const auto norms = item.find("norms")) layer.norms = bounded(*norms, 0, most_norms);
+  return layer;
 }
 
 std::vector<Layer> layers_from(const Node& node) {
   std::vector<Layer> out;
   for (const Node& item : node.items()) {
     const auto room = static_cast<int>(most_layers - out.size());
-    const Layer layer{attention_from(item.at("attention")), feed_forward_from(item.at("feed_forward"))};
+    const Layer layer = layer_from(item);
     out.insert(out.end(), static_cast<std::size_t>(bounded(item.at("count"), 1, room)), layer);
   }
-  if (out.empty()) node.fail("at least one layer");
+  return out;
+}
+
+std::vector<std::int64_t> sizes_from(const Node& node) {
+  std::vector<std::int64_t> out;
+  for (const Node& item : node.items()) out.push_back(item.integer(0, most_stated_bytes));
+  return out;
+}
+
+constexpr std::pair<const char*, std::int64_t StatedBytes::*> stated_ends[] = {
+    {"embedding_bytes", &StatedBytes::embedding_bytes},
+    {"head_bytes", &StatedBytes::head_bytes},
+    {"tower_bytes", &StatedBytes::tower_bytes},
+    {"draft_bytes", &StatedBytes::draft_bytes},
+    {"other_bytes", &StatedBytes::other_bytes}};
+
+Json stated_json(const StatedBytes& stated) {
+  Json out;
+  out["layer_bytes"] = stated.layer_bytes;
+  for (const auto& [key, member] : stated_ends) out[key] = stated.*member;
+  return out;
+}
+
+StatedBytes stated_from(const Node& node, std::size_t layers) {
+  StatedBytes out;
+  out.layer_bytes = sizes_from(node.at("layer_bytes"));
+  if (out.layer_bytes.size() != layers)
+    node.at("layer_bytes").fail("an array of " + std::to_string(layers) + ", one per layer");
+  for (const auto& [key, member] : stated_ends) out.*member = node.at(key).integer(0, most_stated_bytes);
   return out;
 }
 
 DType dtype_from(const Node& node) {
   const auto found = dtype(node.text());
-  if (!found) node.fail("fp32, bf16, fp16, fp8, int8, int4 or nvfp4");
+  if (!found) node.fail("fp32, bf16, fp16, fp8, int8, int4, nvfp4 or mxfp4");
   return *found;
 }
+
+constexpr std::pair<const char*, DType ModelSpec::*> format_details[] = {
+    {"attention_dtype", &ModelSpec::attention_dtype},
+    {"expert_dtype", &ModelSpec::expert_dtype},
+    {"activation_dtype", &ModelSpec::activation_dtype}};
 
 }  // namespace
 
@@ -110,9 +214,14 @@ Json to_json(const ModelSpec& model) {
   out["max_position"] = model.max_position;
   out["dtype"] = name(model.dtype);
   out["kv_dtype"] = name(model.kv_dtype);
+  for (const auto& [key, member] : format_details) out[key] = name(model.*member);
   out["rope_theta"] = model.rope_theta;
   out["norm_epsilon"] = model.norm_epsilon;
+  if (model.tower.parameters > 0)
+    out["tower"] = {{"parameters", model.tower.parameters}, {"assumed", model.tower.assumed}};
   out["layers"] = layers_json(model.layers);
+  if (!model.draft_layers.empty()) out["draft_layers"] = layers_json(model.draft_layers);
+  if (model.stated) out["stated"] = stated_json(*model.stated);
   return out;
 }
 
@@ -128,7 +237,17 @@ ModelSpec model_from_json(const Node& node) {
   model.kv_dtype = dtype_from(node.at("kv_dtype"));
   model.rope_theta = node.at("rope_theta").number(0);
   model.norm_epsilon = node.at("norm_epsilon").number(0, 1);
+  // Documents that state one format mean it for all matrices; vectors and ends are then kept in 2 bytes, or 4.
+  set_weight_dtype(model, model.dtype);
+  model.activation_dtype = model.dtype == DType::fp32 ? DType::fp32 : DType::bf16;
+  for (const auto& [key, member] : format_details)
+    if (const auto stated = node.find(key)) model.*member = dtype_from(*stated);
+  if (const auto tower = node.find("tower"))
+    model.tower = {tower->at("parameters").integer(0, most_stated_bytes), flag(*tower, "assumed")};
   model.layers = layers_from(node.at("layers"));
+  if (model.layers.empty()) node.at("layers").fail("at least one layer");
+  if (const auto draft = node.find("draft_layers")) model.draft_layers = layers_from(*draft);
+  if (const auto stated = node.find("stated")) model.stated = stated_from(*stated, model.layers.size());
   check_size(model, node);
   return model;
 }

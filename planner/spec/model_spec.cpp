@@ -1,6 +1,7 @@
 #include "planner/spec/model_spec.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace ppplan::spec {
@@ -8,49 +9,73 @@ namespace {
 
 std::int64_t wide(int value) { return value; }
 
-std::int64_t query_width(const Layer& layer) { return wide(layer.attention.heads) * layer.attention.head_dim; }
-std::int64_t kv_width(const Layer& layer) { return wide(layer.attention.kv_heads) * layer.attention.head_dim; }
+/// KV heads of one rank: whole ones, at least one.
+int kv_heads_of_rank(const Attention& attention, int tp) { return std::max(1, attention.kv_heads / tp); }
 
-std::int64_t attention_matrices(const ModelSpec& model, const Layer& layer) {
-  return 2 * model.hidden * (query_width(layer) + kv_width(layer));
+/// What one rank holds of a part, as a fraction of it.
+double share(const WeightPart& part, const Layer& layer, const Sharding& sharding) {
+  const double tp = sharding.tp;
+  switch (part.division) {
+    case Division::whole:
+      return 1;
+    case Division::kv_heads:
+      return static_cast<double>(kv_heads_of_rank(layer.attention, sharding.tp)) /
+             std::max(1, layer.attention.kv_heads);
+    case Division::experts: {
+      if (sharding.expert_ranks < 1) return 1 / tp;
+      const double experts = std::max(1, layer.feed_forward.experts);
+      return std::ceil(experts / sharding.expert_ranks) / experts;
+    }
+    case Division::even:
+      return 1 / tp;
+  }
+  return 1;
 }
 
-std::int64_t attention_vectors(const Layer& layer) {
-  const std::int64_t biases = layer.attention.qkv_bias ? query_width(layer) + 2 * kv_width(layer) : 0;
-  return biases + (layer.attention.qk_norm ? 2 * wide(layer.attention.head_dim) : 0);
+std::int64_t bytes(double value) { return static_cast<std::int64_t>(std::ceil(value)); }
+
+double part_bytes(const WeightPart& part) { return static_cast<double>(part.elements) * bytes_per_element(part.dtype); }
+
+std::int64_t rank_bytes(const ModelSpec& model, const Layer& layer, const Sharding& sharding) {
+  double total = 0;
+  for (const WeightPart& part : weight_parts(model, layer)) total += part_bytes(part) * share(part, layer, sharding);
+  return bytes(total);
 }
 
-/// The gate of a shared expert is one more row of the router.
-std::int64_t router(const ModelSpec& model, const FeedForward& block) {
-  return wide(model.hidden) * (block.experts + (block.shared_intermediate > 0 ? 1 : 0));
+std::int64_t plain_bytes(const ModelSpec& model, std::int64_t elements) {
+  return bytes(static_cast<double>(elements) * bytes_per_element(model.activation_dtype));
 }
 
-std::int64_t gated_block(const ModelSpec& model, int intermediate) { return 3 * wide(model.hidden) * intermediate; }
-
-std::int64_t active_feed_forward(const ModelSpec& model, const FeedForward& block) {
-  if (block.kind == FeedForwardKind::dense) return gated_block(model, block.intermediate);
-  return gated_block(model, block.intermediate) * block.experts_per_token +
-         gated_block(model, block.shared_intermediate) + router(model, block);
+/// Of the context, what a token of this layer looks at.
+double seen(const Attention& attention, double context) {
+  if (attention.window > 0) context = std::min(context, static_cast<double>(attention.window));
+  if (attention.index_topk > 0) context = std::min(context, static_cast<double>(attention.index_topk));
+  return context;
 }
 
-/// Quantized checkpoints keep vectors, embedding and head in half precision.
-std::int64_t unquantized_bytes(const ModelSpec& model) { return model.dtype == DType::fp32 ? 4 : 2; }
+/// Scores and values of one token over `context` tokens; a linear layer updates and reads its state instead.
+double attention_flops(const Attention& a, double context) {
+  const double tokens = seen(a, context);
+  if (a.kind == AttentionKind::none) return 0;
+  if (a.kind == AttentionKind::linear) return 8.0 * a.value_heads * a.key_head_dim * a.value_head_dim;
+  if (a.kind != AttentionKind::mla) return 4.0 * a.heads * a.head_dim * tokens;
+  return 2.0 * a.heads * (2.0 * a.kv_lora_rank + a.rope_dim) * tokens + 2.0 * a.index_heads * a.index_dim * context;
+}
 
 }  // namespace
 
-std::int64_t attention_parameters(const ModelSpec& model, const Layer& layer) {
-  return attention_matrices(model, layer) + attention_vectors(layer);
+std::string_view name(AttentionKind kind) {
+  constexpr std::array<std::string_view, 6> names = {"gqa", "sliding_window", "chunked", "mla", "linear", "none"};
+  return names[static_cast<std::size_t>(kind)];
 }
 
-std::int64_t feed_forward_parameters(const ModelSpec& model, const Layer& layer) {
-  const FeedForward& block = layer.feed_forward;
-  if (block.kind == FeedForwardKind::dense) return gated_block(model, block.intermediate);
-  return gated_block(model, block.intermediate) * block.experts + gated_block(model, block.shared_intermediate) +
-         router(model, block);
+std::string_view name(FeedForwardKind kind) {
+  constexpr std::array<std::string_view, 3> names = {"dense", "moe", "none"};
+  return names[static_cast<std::size_t>(kind)];
 }
 
-std::int64_t parameters(const ModelSpec& model, const Layer& layer) {
-  return attention_parameters(model, layer) + feed_forward_parameters(model, layer) + 2 * wide(model.hidden);
+void set_weight_dtype(ModelSpec& model, DType dtype) {
+  model.dtype = model.attention_dtype = model.expert_dtype = dtype;
 }
 
 std::int64_t embedding_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }
@@ -58,38 +83,96 @@ std::int64_t embedding_parameters(const ModelSpec& model) { return wide(model.vo
 std::int64_t head_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }
 
 std::int64_t parameters(const ModelSpec& model) {
-  std::int64_t total = embedding_parameters(model) + model.hidden;
+  std::int64_t total = embedding_parameters(model) + model.hidden + model.tower.parameters;
   if (!model.tied_embedding) total += head_parameters(model);
   for (const Layer& layer : model.layers) total += parameters(model, layer);
   return total;
 }
 
-std::int64_t weight_bytes(const ModelSpec& model, const Layer& layer) {
-  const std::int64_t vectors = attention_vectors(layer) + 2 * wide(model.hidden);
-  const auto matrices = static_cast<double>(parameters(model, layer) - vectors);
-  return std::llround(std::ceil(matrices * bytes_per_element(model.dtype))) + vectors * unquantized_bytes(model);
+std::int64_t active_parameters(const ModelSpec& model) {
+  double total = static_cast<double>(embedding_parameters(model) + model.hidden);
+  if (!model.tied_embedding) total += static_cast<double>(head_parameters(model));
+  for (const Layer& layer : model.layers)
+    for (const WeightPart& part : weight_parts(model, layer)) {
+      const FeedForward& block = layer.feed_forward;
+      const double touched = part.active ? 1.0 : static_cast<double>(block.experts_per_token) / block.experts;
+      total += touched * static_cast<double>(part.elements);
+    }
+  return std::llround(total);
 }
 
-std::int64_t embedding_bytes(const ModelSpec& model) { return embedding_parameters(model) * unquantized_bytes(model); }
+std::int64_t weight_bytes(const ModelSpec& model, const Layer& layer) { return rank_bytes(model, layer, {}); }
 
-std::int64_t head_bytes(const ModelSpec& model) { return head_parameters(model) * unquantized_bytes(model); }
+std::int64_t layer_bytes(const ModelSpec& model, std::size_t index, const Sharding& sharding) {
+  const Layer& layer = model.layers[index];
+  const std::int64_t computed = rank_bytes(model, layer, sharding);
+  if (!model.stated || index >= model.stated->layer_bytes.size()) return computed;
+  const double whole = static_cast<double>(weight_bytes(model, layer));
+  return bytes(static_cast<double>(computed) / whole * static_cast<double>(model.stated->layer_bytes[index]));
+}
+
+std::int64_t embedding_bytes(const ModelSpec& model) {
+  if (model.stated && model.stated->embedding_bytes > 0) return model.stated->embedding_bytes;
+  return plain_bytes(model, embedding_parameters(model));
+}
+
+std::int64_t head_bytes(const ModelSpec& model) {
+  if (model.stated && model.stated->head_bytes > 0) return model.stated->head_bytes;
+  return plain_bytes(model, head_parameters(model));
+}
+
+std::int64_t tower_bytes(const ModelSpec& model) {
+  if (model.stated && model.stated->tower_bytes > 0) return model.stated->tower_bytes;
+  return plain_bytes(model, model.tower.parameters);
+}
+
+std::int64_t draft_bytes(const ModelSpec& model, const Sharding& sharding) {
+  std::int64_t total = 0;
+  // Each draft layer joins hidden state and embedding by a projection [2 hidden, hidden] between three norms.
+  for (const Layer& layer : model.draft_layers)
+    total += rank_bytes(model, layer, sharding) +
+             plain_bytes(model, 2 * wide(model.hidden) * model.hidden + 3 * wide(model.hidden));
+  return total;
+}
+
+std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int tp) {
+  const Attention& a = layer.attention;
+  const double element = bytes_per_element(model.kv_dtype);
+  if (a.kind == AttentionKind::linear || a.kind == AttentionKind::none) return 0;
+  if (a.kind == AttentionKind::mla) {
+    // The indexer keeps one fp8 key per token with a 4-byte scale per 128 elements.
+    const double keys = a.index_dim > 0 ? a.index_dim + 4.0 * std::ceil(a.index_dim / 128.0) : 0;
+    return std::llround(static_cast<double>(a.kv_lora_rank + a.rope_dim) * element + keys);
+  }
+  return std::llround(2.0 * kv_heads_of_rank(a, tp) * a.head_dim * element);
+}
 
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer) {
-  return std::llround(2.0 * static_cast<double>(kv_width(layer)) * bytes_per_element(model.kv_dtype));
+  return kv_bytes_per_token(model, layer, 1);
+}
+
+std::int64_t state_bytes_per_sequence(const ModelSpec& model, const Layer& layer, int tp) {
+  const Attention& a = layer.attention;
+  if (a.kind != AttentionKind::linear) return 0;
+  const std::int64_t channels = (2 * wide(a.key_heads) * a.key_head_dim + wide(a.value_heads) * a.value_head_dim) / tp;
+  const std::int64_t convolution = channels * std::max(0, a.conv_kernel - 1);
+  const std::int64_t recurrence = wide(a.value_heads) / tp * a.value_head_dim * a.key_head_dim;
+  return plain_bytes(model, convolution) + recurrence * a.state_bytes_per_element;
 }
 
 double flops_per_token(const ModelSpec& model, const Layer& layer, double context) {
-  const bool clipped = layer.attention.kind == AttentionKind::sliding_window;
-  const double seen = clipped ? std::min(context, static_cast<double>(layer.attention.window)) : context;
-  const auto matrices =
-      static_cast<double>(attention_matrices(model, layer) + active_feed_forward(model, layer.feed_forward));
-  return 2 * matrices + 4 * static_cast<double>(query_width(layer)) * seen;
+  double touched = 0;
+  for (const WeightPart& part : weight_parts(model, layer)) {
+    if (part.name == "norms") continue;
+    const FeedForward& block = layer.feed_forward;
+    touched += static_cast<double>(part.elements) *
+               (part.active ? 1.0 : static_cast<double>(block.experts_per_token) / block.experts);
+  }
+  return 2 * touched + attention_flops(layer.attention, context);
 }
 
 double head_flops_per_token(const ModelSpec& model) { return 2 * static_cast<double>(head_parameters(model)); }
 
-std::int64_t boundary_bytes_per_token(const ModelSpec& model) {
-  return 2 * wide(model.hidden) * unquantized_bytes(model);
-}
+std::int64_t boundary_bytes_per_token(const ModelSpec& model) { return plain_bytes(model, 2 * wide(model.hidden)); }
 
 }  // namespace ppplan::spec

@@ -1,33 +1,66 @@
 // A model as the planner sees it: a list of layers, which may all differ, and the parts at its ends.
 //
-// Parameters per layer (h = hidden size, q = attention heads, k = KV heads, d = head dimension, i = intermediate size):
-//   attention  h*q*d + 2*h*k*d + q*d*h  (+ biases, + 2*d with query/key norms)
-//   dense      3*h*i                    (gate, up, down)
-//   experts    E*3*h*ie + shared + h*E  (router)
-//   norms      2*h
-// FLOPs of a token are twice the weights it touches, plus 4*q*d*context for attention scores and values.
+// Everything about weights follows from one list: weight_parts(model, layer) names each part of a layer with its
+// elements, its number format and how tensor parallelism divides it. Parameters per layer (h = hidden size, q =
+// attention heads, k = KV heads, d = head dimension, i = intermediate size):
+//   gqa        h q d g + 2 h k d + q d h   g = 2 with an output gate, else 1; (+ biases, sinks, query and key norms)
+//   mla        query h qr + qr + qr q (n + r), or h q (n + r) without qr; key and value h (c + r) + c + c q (n + v);
+//              output q v h      (qr, c = ranks of query and key-value compression, n, r, v = nope, rope, value dims)
+//              indexer of sparse attention: qr Hi Di + h Di + 2 Di + h Hi
+//   linear     h (2 KD + 2 VD) + 2 h Vh + (2 KD + VD) conv + 2 Vh + Vd + VD h   (gated delta net; KD = Kh Kd, VD = Vh
+//   Vd) dense      3 h i                    (gate, up, down) experts    E 3 h ie + shared + h E  (router) (+ biases)
+//   norms      2 h, or 4 h
+// FLOPs of a token are twice the weights it touches, plus what its attention does with the context.
 // Source: the architectures' public model files; totals are checked against the published sizes.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "planner/spec/dtype.h"
 
 namespace ppplan::spec {
 
-enum class AttentionKind { gqa, sliding_window };
-enum class FeedForwardKind { dense, moe };
+/// full: gqa and mla look at the whole context. chunked looks back to the start of its chunk of `window` tokens; linear
+/// keeps a state of fixed size per sequence; none has no attention at all.
+enum class AttentionKind { gqa, sliding_window, chunked, mla, linear, none };
+std::string_view name(AttentionKind kind);
+enum class FeedForwardKind { dense, moe, none };
+std::string_view name(FeedForwardKind kind);
 
 struct Attention {
   AttentionKind kind = AttentionKind::gqa;
   int heads = 0;
   int kv_heads = 0;
   int head_dim = 0;
-  int window = 0;  // tokens, of a sliding window; 0 otherwise
+  int window = 0;  // tokens, of a sliding window or a chunk; 0 otherwise
   bool qkv_bias = false;
   bool qk_norm = false;
+  bool output_bias = false;
+  bool output_gate = false;  // queries come with a gate of the same width
+  bool sinks = false;        // one learned logit per head
+
+  // mla
+  int q_lora_rank = 0;  // 0: queries are projected directly
+  int kv_lora_rank = 0;
+  int nope_dim = 0;
+  int rope_dim = 0;
+  int value_dim = 0;
+  // indexer of sparse mla; 0 without
+  int index_heads = 0;
+  int index_dim = 0;
+  int index_topk = 0;  // tokens that the indexer leaves to attend to
+
+  // linear (gated delta net)
+  int key_heads = 0;
+  int value_heads = 0;
+  int key_head_dim = 0;
+  int value_head_dim = 0;
+  int conv_kernel = 0;
+  int state_bytes_per_element = 2;  // of the recurrent state; the convolution's is in the activation format
   bool operator==(const Attention&) const = default;
 };
 
@@ -37,13 +70,35 @@ struct FeedForward {
   int experts = 0;
   int experts_per_token = 0;
   int shared_intermediate = 0;  // width of always-active experts together; 0 without
+  bool shared_gate = false;     // the shared expert is weighted by a gate of its own (Qwen)
+  bool router_bias = false;
+  bool expert_bias = false;  // biases of gate, up and down in every expert (gpt-oss)
   bool operator==(const FeedForward&) const = default;
 };
 
 struct Layer {
   Attention attention;
   FeedForward feed_forward;
+  int norms = 2;  // vectors of [hidden]
   bool operator==(const Layer&) const = default;
+};
+
+/// A vision or audio tower, held whole by every rank that has it, divided over tensor parallelism where it can be.
+struct Tower {
+  std::int64_t parameters = 0;
+  bool assumed = false;  // the config has no dimensions: a typical size of the family
+  bool operator==(const Tower&) const = default;
+};
+
+/// Bytes as a checkpoint states them (safetensors headers), over all tensor-parallel ranks.
+struct StatedBytes {
+  std::vector<std::int64_t> layer_bytes;  // [layer]
+  std::int64_t embedding_bytes = 0;
+  std::int64_t head_bytes = 0;
+  std::int64_t tower_bytes = 0;
+  std::int64_t draft_bytes = 0;
+  std::int64_t other_bytes = 0;  // final norm and whatever belongs to no layer
+  bool operator==(const StatedBytes&) const = default;
 };
 
 struct ModelSpec {
@@ -54,12 +109,35 @@ struct ModelSpec {
   int vocabulary = 0;
   bool tied_embedding = false;  // the head uses the embedding's weights
   int max_position = 0;         // longest context in tokens
-  DType dtype = DType::bf16;    // of the weights
+  DType dtype = DType::bf16;    // of dense blocks, shared experts, and of what follows unless stated apart
   DType kv_dtype = DType::bf16;
   double rope_theta = 10000;
   double norm_epsilon = 1e-5;
+  DType attention_dtype = DType::bf16;   // of attention's matrices
+  DType expert_dtype = DType::bf16;      // of the experts' matrices
+  DType activation_dtype = DType::bf16;  // of norms, biases, routers, embedding, head, and of what travels
+  Tower tower;
+  std::vector<Layer> draft_layers;  // multi-token prediction; loaded only when speculation is asked for
+  std::optional<StatedBytes> stated;
   bool operator==(const ModelSpec&) const = default;
 };
+
+/// Sets the format of all matrices (what --dtype and quantization flags do).
+void set_weight_dtype(ModelSpec& model, DType dtype);
+
+/// How a part of a layer is divided over t tensor-parallel ranks: even, over whole KV heads (at least one a rank), not
+/// at all, or over experts (as even, or whole experts over all ranks of a stage with expert parallelism).
+enum class Division { even, kv_heads, whole, experts };
+
+struct WeightPart {
+  std::string_view name;  // "query", "router", "experts", ...: static text
+  std::int64_t elements = 0;
+  DType dtype = DType::bf16;
+  Division division = Division::even;
+  bool active = true;  // false: the experts, of which a token touches experts_per_token / experts
+};
+/// All of a layer's weights; their elements sum to parameters(model, layer).
+std::vector<WeightPart> weight_parts(const ModelSpec& model, const Layer& layer);
 
 std::int64_t attention_parameters(const ModelSpec& model, const Layer& layer);
 std::int64_t feed_forward_parameters(const ModelSpec& model, const Layer& layer);
@@ -68,22 +146,42 @@ std::int64_t parameters(const ModelSpec& model, const Layer& layer);
 std::int64_t embedding_parameters(const ModelSpec& model);
 /// vocabulary * hidden even when tied: what a stage that owns the head must hold if it does not own the embedding.
 std::int64_t head_parameters(const ModelSpec& model);
-/// The whole model, a tied embedding counted once, the final norm included.
+/// The whole model, a tied embedding counted once, final norm and tower included, draft layers not.
 std::int64_t parameters(const ModelSpec& model);
-/// Weight bytes of a layer: matrices in the model's dtype, norms and biases in 2 bytes.
+/// Of one token: experts_per_token experts of each layer.
+std::int64_t active_parameters(const ModelSpec& model);
+
+/// How the weights of a stage are spread: t ranks, and with expert parallelism whole experts over t * dp ranks.
+struct Sharding {
+  int tp = 1;
+  int expert_ranks = 0;  // 0: experts are divided like everything else
+  bool operator==(const Sharding&) const = default;
+};
+/// Weight bytes of layer `index` on one rank; of the checkpoint where it states them, divided in the parts' proportion.
+std::int64_t layer_bytes(const ModelSpec& model, std::size_t index, const Sharding& sharding);
+/// Weight bytes of a layer over all ranks: matrices in their format, vectors in the activation format.
 std::int64_t weight_bytes(const ModelSpec& model, const Layer& layer);
-/// Embedding and head are kept in 2 bytes unless the model is fp32: quantized checkpoints leave them alone.
+/// Embedding and head are kept in the activation format: quantized checkpoints leave them alone.
 std::int64_t embedding_bytes(const ModelSpec& model);
 std::int64_t head_bytes(const ModelSpec& model);
-/// KV cache of one token in one layer, all heads: 2 * kv_heads * head_dim * bytes.
+std::int64_t tower_bytes(const ModelSpec& model);
+/// Draft layers with their projections and norms, one rank of `sharding`; without copies of embedding and head.
+std::int64_t draft_bytes(const ModelSpec& model, const Sharding& sharding);
+
+/// KV cache of one token in one layer, all heads: gqa and windows 2 * kv_heads * head_dim * bytes, mla (kv_lora_rank +
+/// rope_dim) * bytes (+ its indexer's keys), linear 0.
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer);
+/// The same on one of `tp` ranks: max(1, kv_heads / tp) heads; mla is the same on all ranks.
+std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int tp);
+/// State of one sequence in a linear layer on one of `tp` ranks, convolution and recurrence; 0 for the others.
+std::int64_t state_bytes_per_sequence(const ModelSpec& model, const Layer& layer, int tp);
+
 /// Floating-point operations of one token in one layer whose attention looks at `context` tokens (clipped to the
-/// window).
+/// window, the chunk, or what the indexer leaves).
 double flops_per_token(const ModelSpec& model, const Layer& layer, double context);
 /// Of the head, per sampled token.
 double head_flops_per_token(const ModelSpec& model);
-/// What travels between stages per token: hidden state and residual, each [hidden], in the activation dtype (2 bytes; 4
-/// when the model is fp32).
+/// What travels between stages per token: hidden state and residual, each [hidden], in the activation format.
 std::int64_t boundary_bytes_per_token(const ModelSpec& model);
 
 }  // namespace ppplan::spec

@@ -18,17 +18,25 @@ namespace ppplan::spec {
 enum class Verdict { fits, tight, oom };
 std::string_view name(Verdict verdict);  // "FITS", "TIGHT", "OOM"
 
-/// Bytes on the fullest device of a stage. budget = what the engine may use; kv = budget - weights - embedding - head -
-/// activation - cuda_graph; `other` lies outside the budget (context, communicators).
+/// Bytes on the fullest device of a stage.
+///   kv = budget - weights - embedding - head - tower - draft - activation - sampler - cuda_graph (when the version
+///   takes
+///        it off the budget) - reserve
+/// `other` lies outside the budget (context, communicators; CUDA graphs of versions that do not take them off).
 struct StageMemory {
-  std::int64_t budget_bytes = 0;
-  std::int64_t weights_bytes = 0;
+  std::int64_t budget_bytes = 0;   // what the engine may use
+  std::int64_t weights_bytes = 0;  // of the layers
   std::int64_t embedding_bytes = 0;
   std::int64_t head_bytes = 0;
+  std::int64_t tower_bytes = 0;  // vision tower
+  std::int64_t draft_bytes = 0;  // multi-token prediction
   std::int64_t activation_bytes = 0;
+  std::int64_t sampler_bytes = 0;  // logits and the sampler's copies, on the last stage
   std::int64_t cuda_graph_bytes = 0;
+  std::int64_t reserve_bytes = 0;  // what a calibration found the estimate to lack; negative: to exceed by
   std::int64_t other_bytes = 0;
   std::int64_t kv_bytes = 0;      // may be negative: that much is missing
+  std::int64_t unused_bytes = 0;  // of kv: what the stage with the fewest blocks leaves unused here
   std::int64_t margin_bytes = 0;  // smaller of (kv - KV of one request of max_model_len) and (free - budget - other)
   std::int64_t uncertainty_bytes = 0;  // by which the estimated parts may be off; TIGHT = |margin| below it
   bool operator==(const StageMemory&) const = default;
@@ -40,13 +48,43 @@ struct Stage {
   int end_layer = 0;
   bool embedding = false;
   bool head = false;
+  bool tower = false;                     // holds the vision tower's weights
   std::vector<std::vector<int>> devices;  // [replica][tensor-parallel rank] -> index into the cluster's devices
   Verdict verdict = Verdict::fits;
   StageMemory memory;
   std::int64_t kv_tokens = 0;  // that this stage alone could hold
+  std::int64_t kv_blocks = 0;  // the same in vLLM's blocks (of any layer group)
   double prefill_s = 0;        // one prefill micro-batch of max_num_batched_tokens
   double decode_s = 0;         // one decode micro-batch of the in-flight cohort
   bool operator==(const Stage&) const = default;
+};
+
+/// What else the server is told, as vLLM's flags of the same names.
+struct EngineSettings {
+  int block_size = 16;  // tokens
+  bool enforce_eager = false;
+  std::optional<std::int64_t> kv_cache_memory_bytes = std::nullopt;  // per worker, instead of what the budget leaves
+  bool expert_parallel = false;
+  bool draft = false;        // speculation with the model's own draft layers
+  std::string quantization;  // "fp8": weights are converted when loaded; "" as the checkpoint is
+  bool operator==(const EngineSettings&) const = default;
+};
+
+/// A difference that was measured between a real start-up and the estimate, in bytes of a worker's budget.
+struct Correction {
+  std::string part;              // "weights", "activation", "cuda_graph", "other", or "kv" when only the sum is known
+  std::int64_t delta_bytes = 0;  // measured - estimated use
+  std::optional<int> stage = std::nullopt;  // of the plan it was measured on; all stages when not known
+  std::string source;                       // "doctor: server.log"
+  bool operator==(const Correction&) const = default;
+};
+
+/// Where start-up ends when the configuration does not fit.
+struct Failure {
+  std::string at;  // "weights", "profile", "cuda_graph", "sampler", "kv", "context"
+  int stage = 0;
+  std::int64_t short_bytes = 0;
+  bool operator==(const Failure&) const = default;
 };
 
 struct Parallel {
@@ -130,6 +168,8 @@ struct Plan {
   Workload workload;
   int max_model_len = 8192;
   double gpu_memory_utilization = 0.9;
+  EngineSettings engine;
+  std::vector<Correction> corrections;
   Parallel parallel;
   std::vector<int> partition;  // layers per stage
   std::vector<Stage> stages;
@@ -137,6 +177,8 @@ struct Plan {
   std::vector<BatchTimes> times;  // prefill chunks of one prompt in order, then the decode step of the in-flight cohort
   Predicted predicted;
   Verdict verdict = Verdict::fits;
+  std::optional<Failure> failure = std::nullopt;  // unless it fits
+  std::int64_t longest_context = 0;               // the largest max_model_len that starts; 0 when none does
   std::vector<std::string> warnings;
   std::vector<Neighbour> neighbours;
   Launch launch;

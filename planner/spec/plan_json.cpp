@@ -11,6 +11,8 @@ Json memory_json(const StageMemory& memory) {
   Json out;
   for (const auto& [key, member] : memory_sizes) out[key] = memory.*member;
   for (const auto& [key, member] : memory_balances) out[key] = memory.*member;
+  for (const auto& [key, member] : memory_details) out[key] = memory.*member;
+  out["reserve_bytes"] = memory.reserve_bytes;
   return out;
 }
 
@@ -20,10 +22,12 @@ Json stage_json(const Stage& stage) {
   out["end_layer"] = stage.end_layer;
   out["embedding"] = stage.embedding;
   out["head"] = stage.head;
+  out["tower"] = stage.tower;
   out["devices"] = stage.devices;
   out["verdict"] = name(stage.verdict);
   out["memory"] = memory_json(stage.memory);
   out["kv_tokens"] = stage.kv_tokens;
+  out["kv_blocks"] = stage.kv_blocks;
   out["time"] = {{"prefill_s", stage.prefill_s}, {"decode_s", stage.decode_s}};
   return out;
 }
@@ -109,12 +113,25 @@ Json devices_json(const ClusterSpec& cluster) {
   return out;
 }
 
+Json engine_json(const EngineSettings& engine) {
+  Json out;
+  out["block_size"] = engine.block_size;
+  out["enforce_eager"] = engine.enforce_eager;
+  if (engine.kv_cache_memory_bytes) out["kv_cache_memory_bytes"] = *engine.kv_cache_memory_bytes;
+  out["expert_parallel"] = engine.expert_parallel;
+  out["draft"] = engine.draft;
+  out["quantization"] = engine.quantization;
+  return out;
+}
+
 Json inputs_json(const Plan& plan) {
   Json out;
   out["assumed"] = plan.assumed;
   out["flags"] = plan.inputs;
   out["max_model_len"] = plan.max_model_len;
   out["gpu_memory_utilization"] = plan.gpu_memory_utilization;
+  out["engine"] = engine_json(plan.engine);
+  out["corrections"] = to_json(plan.corrections);
   out["workload"] = workload_json(plan.workload);
   out["model"] = to_json(plan.model);
   out["cluster"] = to_json(plan.cluster);
@@ -137,6 +154,12 @@ Json to_json(const Plan& plan) {
   out["micro_batching"] = micro_batching_json(plan.micro_batching);
   out["predicted"] = predicted_json(plan.predicted);
   out["verdict"] = name(plan.verdict);
+  if (plan.failure) {
+    out["fails_at"] = plan.failure->at;
+    out["stage"] = plan.failure->stage;
+    out["short_bytes"] = plan.failure->short_bytes;
+  }
+  out["longest_context"] = plan.longest_context;
   out["warnings"] = plan.warnings;
   out["neighbours"] = neighbours_json(plan.neighbours);
   out["launch"] = launch_json(plan.launch);

@@ -11,6 +11,10 @@ input::Json to_json(const Plan& plan);
 /// Throws InputError. Reads a plan document, or the first plan of a search document.
 Plan plan_from_json(const input::Node& node);
 
+/// Corrections as plans and `ppplan/calibration/1` hold them.
+input::Json to_json(const std::vector<Correction>& corrections);
+std::vector<Correction> corrections_from_json(const input::Node& list);
+
 input::Json to_json(const ClusterSpec& cluster);
 ClusterSpec cluster_from_json(const input::Node& node);
 

@@ -51,6 +51,9 @@ StageMemory memory_from(const Node& node) {
   StageMemory out;
   for (const auto& [key, member] : memory_sizes) out.*member = node.at(key).integer(0);
   for (const auto& [key, member] : memory_balances) out.*member = node.at(key).integer();
+  for (const auto& [key, member] : memory_details)
+    if (const auto stated = node.find(key)) out.*member = stated->integer(0);
+  if (const auto reserve = node.find("reserve_bytes")) out.reserve_bytes = reserve->integer();
   return out;
 }
 
@@ -82,10 +85,12 @@ Stage stage_from(const Node& node, const Plan& plan, int first, int layers, std:
   stage.end_layer = static_cast<int>(node.at("end_layer").integer(first + layers, first + layers));
   stage.embedding = node.at("embedding").boolean();
   stage.head = node.at("head").boolean();
+  if (const auto tower = node.find("tower")) stage.tower = tower->boolean();
   stage.devices = stage_devices(node.at("devices"), plan, used);
   stage.verdict = verdict_from(node.at("verdict"));
   stage.memory = memory_from(node.at("memory"));
   stage.kv_tokens = node.at("kv_tokens").integer(0);
+  if (const auto blocks = node.find("kv_blocks")) stage.kv_blocks = blocks->integer(0);
   stage.prefill_s = node.at("time").at("prefill_s").number(0);
   stage.decode_s = node.at("time").at("decode_s").number(0);
   return stage;
@@ -217,11 +222,24 @@ Workload workload_from(const Node& node) {
   return out;
 }
 
+EngineSettings engine_from(const Node& node) {
+  EngineSettings out;
+  out.block_size = node.at("block_size").count();
+  out.enforce_eager = node.at("enforce_eager").boolean();
+  if (const auto bytes = node.find("kv_cache_memory_bytes")) out.kv_cache_memory_bytes = bytes->integer(1);
+  out.expert_parallel = node.at("expert_parallel").boolean();
+  out.draft = node.at("draft").boolean();
+  out.quantization = node.at("quantization").text();
+  return out;
+}
+
 void read_inputs(const Node& node, Plan& plan) {
   plan.assumed = texts(node.at("assumed"));
   if (const auto flags = node.find("flags")) plan.inputs = text_map(*flags);
   plan.max_model_len = node.at("max_model_len").count();
   plan.gpu_memory_utilization = node.at("gpu_memory_utilization").number(0, 1);
+  if (const auto engine = node.find("engine")) plan.engine = engine_from(*engine);
+  if (const auto list = node.find("corrections")) plan.corrections = corrections_from_json(*list);
   plan.workload = workload_from(node.at("workload"));
   plan.model = model_from_json(node.at("model"));
   plan.cluster = cluster_from_json(node.at("cluster"));
@@ -255,6 +273,19 @@ Provenance provenance_from(const Node& node) {
   return {node.at("costs").text(), node.at("engine").text(), node.at("profile").text(), node.at("vllm").text()};
 }
 
+std::optional<Failure> failure_from(const Node& node, int stages) {
+  const auto at = node.find("fails_at");
+  if (!at) return std::nullopt;
+  Failure out;
+  out.at = at->text();
+  const auto& known = failure_places;
+  if (std::find(std::begin(known), std::end(known), out.at) == std::end(known))
+    at->fail("weights, profile, cuda_graph, sampler, kv or context");
+  out.stage = static_cast<int>(node.at("stage").integer(0, stages - 1));
+  out.short_bytes = node.at("short_bytes").integer(0);
+  return out;
+}
+
 Plan plan_from(const Node& node) {
   node.expect_format("ppplan/plan/", 1);
   Plan plan;
@@ -269,6 +300,8 @@ Plan plan_from(const Node& node) {
   for (const Node& item : inputs.at("costs").items()) plan.times.push_back(batch_times_from(item, plan));
   plan.predicted = predicted_from(node.at("predicted"), plan.parallel.pp);
   plan.verdict = verdict_from(node.at("verdict"));
+  plan.failure = failure_from(node, plan.parallel.pp);
+  if (const auto longest = node.find("longest_context")) plan.longest_context = longest->integer(0);
   plan.warnings = texts(node.at("warnings"));
   plan.neighbours = neighbours_from(node.at("neighbours"), plan);
   plan.launch = launch_from(node.at("launch"));

@@ -23,18 +23,26 @@ double format_bytes(const Node& node) {
                                                       {"fp8", 1},
                                                       {"int8", 1},
                                                       {"int4", 0.5 + 4.0 / 128},
-                                                      {"nvfp4", 0.5 + 1.0 / 16}};
+                                                      {"nvfp4", 0.5 + 1.0 / 16},
+                                                      {"mxfp4", 0.5 + 1.0 / 32}};
   const auto found = known.find(node.text());
-  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4 or nvfp4");
+  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, nvfp4 or mxfp4");
   return found->second;
 }
 
-double feed_forward_elements(const Node& block, double hidden) {
+struct Elements {
+  double matrices = 0;  // in the weights' format
+  double vectors = 0;   // in the activations'
+};
+
+/// Routers stay in the activations' format.
+Elements feed_forward_elements(const Node& block, double hidden) {
   const double one = 3 * hidden * whole(block, "intermediate");
-  if (block.at("kind").text() != "moe") return one;
+  if (block.at("kind").text() != "moe") return {one, 0};
   const double experts = whole(block, "experts");
-  const double shared = whole(block, "shared_intermediate", 0);
-  return experts * one + 3 * hidden * shared + hidden * (experts + (shared > 0 ? 1 : 0));
+  const auto gate = block.find("shared_gate");
+  return {experts * one + 3 * hidden * whole(block, "shared_intermediate", 0),
+          hidden * (experts + (gate && gate->boolean() ? 1 : 0))};
 }
 
 LayerFacts layer_facts(const Node& layer, double hidden, double matrix_bytes, double vector_bytes, double kv_bytes) {
@@ -42,10 +50,10 @@ LayerFacts layer_facts(const Node& layer, double hidden, double matrix_bytes, do
   const double q = whole(attention, "heads");
   const double k = whole(attention, "kv_heads");
   const double d = whole(attention, "head_dim");
-  const double matrices =
-      hidden * (q + 2 * k) * d + q * d * hidden + feed_forward_elements(layer.at("feed_forward"), hidden);
+  const Elements block = feed_forward_elements(layer.at("feed_forward"), hidden);
+  const double matrices = hidden * (q + 2 * k) * d + q * d * hidden + block.matrices;
   const double vectors = 2 * hidden + (attention.at("qkv_bias").boolean() ? (q + 2 * k) * d : 0) +
-                         (attention.at("qk_norm").boolean() ? 2 * d : 0);
+                         (attention.at("qk_norm").boolean() ? 2 * d : 0) + block.vectors;
   return {std::ceil(matrices * matrix_bytes) + vectors * vector_bytes, 2 * d * kv_bytes,
           attention.at("kv_heads").integer(1, most)};
 }

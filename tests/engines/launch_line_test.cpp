@@ -41,7 +41,7 @@ TEST(LaunchLine, TellsReplicasOnlyWhereThereAreSome) {
 
 TEST(LaunchLine, AsksForFormatsThatTheCheckpointDoesNotHave) {
   spec::Plan plan = four_stages();
-  plan.model.dtype = spec::DType::fp8;
+  spec::set_weight_dtype(plan.model, spec::DType::fp8);
   plan.model.kv_dtype = spec::DType::fp8;
   const std::string command = launch_line(plan).command;
   EXPECT_NE(command.find("--quantization fp8"), std::string::npos);

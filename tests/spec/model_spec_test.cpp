@@ -50,10 +50,10 @@ TEST(WeightBytes, KeepVectorsAndEndsInHalfPrecision) {
   ModelSpec model = read_model("llama8b");
   const std::int64_t matrices = 41'943'040 + 176'160'768;
   EXPECT_EQ(weight_bytes(model, model.layers[0]), 2 * (matrices + 8192));
-  model.dtype = DType::fp8;
+  set_weight_dtype(model, DType::fp8);
   EXPECT_EQ(weight_bytes(model, model.layers[0]), matrices + 2 * 8192);
   EXPECT_EQ(embedding_bytes(model), 2 * 128256LL * 4096);
-  model.dtype = DType::nvfp4;
+  set_weight_dtype(model, DType::nvfp4);
   EXPECT_EQ(weight_bytes(model, model.layers[0]), matrices * 9 / 16 + 2 * 8192);
 }
 

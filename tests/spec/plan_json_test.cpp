@@ -155,6 +155,7 @@ TEST(PlanDocument, NamesThePlaceOfEveryContradiction) {
 TEST(PlanDocument, NamesWhatIsMissing) {
   const Json whole = to_json(a_plan());
   for (const auto& member : whole.items()) {
+    if (member.key() == "longest_context") continue;  // newer than the first documents
     Json json = whole;
     json.erase(member.key());
     EXPECT_NE(error_text([&] { read(json); }).find("a member '" + member.key() + "'"), std::string::npos)

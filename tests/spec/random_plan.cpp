@@ -144,7 +144,7 @@ ModelSpec random_model(std::mt19937& random) {
   model.vocabulary = between(random, 1, 200000);
   model.tied_embedding = coin(random);
   model.max_position = between(random, 1, 131072);
-  model.dtype = random_dtype(random);
+  set_weight_dtype(model, random_dtype(random));
   model.kv_dtype = random_dtype(random);
   model.rope_theta = figure(random) * 1e5;
   model.norm_epsilon = figure(random) * 1e-6;

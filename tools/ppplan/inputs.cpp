@@ -37,7 +37,7 @@ spec::DType dtype_of(const std::string& text, const std::string& flag) {
 
 spec::ModelSpec model_of(const InputFlags& flags) {
   spec::ModelSpec model = spec::read_model(flags.model);
-  if (!flags.dtype.empty()) model.dtype = dtype_of(flags.dtype, "--dtype");
+  if (!flags.dtype.empty()) spec::set_weight_dtype(model, dtype_of(flags.dtype, "--dtype"));
   if (flags.kv_dtype != "auto") model.kv_dtype = dtype_of(flags.kv_dtype, "--kv-dtype");
   return model;
 }
