@@ -32,6 +32,11 @@ const input::Document& models() {
   return document;
 }
 
+const input::Document& architectures() {
+  static const input::Document document = load("architectures.json");
+  return document;
+}
+
 const input::Document& gpus() {
   static const input::Document document = load("gpus.json");
   return document;

@@ -1,4 +1,4 @@
-// The data that ships with ppplan: models, GPUs, vLLM versions. Embedded at build time; set_data_folder makes files of
+// The data that ships with ppplan: models, architectures, GPUs, vLLM versions. Embedded at build time; set_data_folder makes files of
 // the same names in a folder take precedence (--data DIR).
 #pragma once
 
@@ -8,8 +8,9 @@
 
 namespace ppplan::catalog {
 
-/// "models.json", "gpus.json", "vllm.json". Parsed once; throws InputError when the folder's file is broken.
+/// "models.json", "architectures.json", "gpus.json", "vllm.json". Parsed once; throws InputError when the folder's file is broken.
 const input::Document& models();
+const input::Document& architectures();
 const input::Document& gpus();
 const input::Document& vllm();
 

@@ -40,23 +40,6 @@ bool on_v2_runner(const Node& row, const spec::ModelSpec& model) {
   return false;
 }
 
-std::string not_divisible(const std::string& what, int tp) {
-  return what + " are not divisible by " + std::to_string(tp);
-}
-
-/// Whole KV heads per rank, or the same head on whole groups of ranks.
-bool divides_kv_heads(int kv_heads, int tp) { return kv_heads >= tp ? kv_heads % tp == 0 : tp % kv_heads == 0; }
-
-std::string layer_fault(const spec::Layer& layer, int tp) {
-  const spec::Attention& attention = layer.attention;
-  if (attention.heads % tp != 0) return not_divisible(std::to_string(attention.heads) + " attention heads", tp);
-  if (!divides_kv_heads(attention.kv_heads, tp))
-    return not_divisible(std::to_string(attention.kv_heads) + " KV heads", tp);
-  if (layer.feed_forward.intermediate % tp != 0)
-    return not_divisible(std::to_string(layer.feed_forward.intermediate) + " columns of the feed-forward block", tp);
-  return "";
-}
-
 }  // namespace
 
 std::vector<std::string> known_vllm() {
@@ -95,32 +78,6 @@ int batches_in_flight(const std::string& version, const spec::ModelSpec& model, 
 std::vector<int> default_partition(const std::string& version, int layers, int stages) {
   const bool remainder_last = vllm_version(version) < VllmVersion{0, 8, 0};
   return remainder_last ? default_partition_before_0_8(layers, stages) : default_partition(layers, stages);
-}
-
-bool ends_on_every_stage(const spec::ModelSpec& model) {
-  for (const Node& entry : catalog::vllm().root().at("ends_on_every_stage").items())
-    if (entry.text() == model.architecture) return true;
-  return false;
-}
-
-std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp) {
-  if (tp < 1) return "tensor parallelism of " + std::to_string(tp) + ", at least 1 is needed";
-  for (const spec::Layer& layer : model.layers) {
-    const std::string fault = layer_fault(layer, tp);
-    if (!fault.empty()) return fault;
-  }
-  return "";
-}
-
-std::string partition_fault(const spec::ModelSpec& model, const std::vector<int>& partition) {
-  const std::string fault = partition_fault(partition);
-  if (!fault.empty() || !any_experts(model)) return fault;
-  auto first = model.layers.begin();
-  for (std::size_t s = 0; s < partition.size(); first += partition[s++])
-    if (std::none_of(first, first + partition[s], has_experts))
-      return "stage " + std::to_string(s) + " has no layer with experts, which vLLM needs on every stage of " +
-             model.architecture;
-  return "";
 }
 
 int rank_of(const spec::Parallel& parallel, int replica, int stage, int tp_rank) {

@@ -1,4 +1,4 @@
-// Rules of vLLM by version: defaults, batches in flight, which rank holds what. Data in planner/catalog/data/vllm.json.
+// Rules of vLLM by version: defaults and batches in flight. Data in planner/catalog/data/vllm.json.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/engines/architecture_rules.h"
 #include "planner/spec/model_spec.h"
 #include "planner/spec/plan.h"
 
@@ -36,15 +37,6 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
 int batches_in_flight(const std::string& version, const spec::ModelSpec& model, int stages);
 /// The split vLLM chooses itself: before 0.8 the remainder is on the last stage. Takes versions older than the table.
 std::vector<int> default_partition(const std::string& version, int layers, int stages);
-/// True for architectures whose every rank holds embedding and head.
-bool ends_on_every_stage(const spec::ModelSpec& model);
-/// Why `tp` can't divide this model ("64 attention heads are not divisible by 6"); "" when it can. Fewer KV heads than
-/// ranks are replicated.
-std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp);
-/// Why vLLM can't run this model cut so: an empty stage, or one without experts in a model that has them; "" when it
-/// can. `partition` sums to the model's layers.
-std::string partition_fault(const spec::ModelSpec& model, const std::vector<int>& partition);
-
 /// The line to paste: environment and `vllm serve ...`.
 spec::Launch launch_line(const spec::Plan& plan);
 /// One line for a POSIX shell: "VLLM_PP_LAYER_PARTITION=8,8 vllm serve ...".

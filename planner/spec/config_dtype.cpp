@@ -3,6 +3,8 @@
 #include <optional>
 #include <string>
 
+#include "planner/spec/module_patterns.h"
+
 namespace ppplan::spec {
 namespace {
 
@@ -22,23 +24,71 @@ DType modelopt_format(const Node& config) {
   const std::string text = algorithm.text();
   if (text.starts_with("FP8")) return DType::fp8;
   if (text == "NVFP4") return DType::nvfp4;
+  if (text.starts_with("MXFP4")) return DType::mxfp4;
   if (text.starts_with("W4A")) return DType::int4;
   if (text.starts_with("INT8") || text.starts_with("W8A8")) return DType::int8;
-  algorithm.fail("FP8, NVFP4, W4A16_AWQ, W4A8_AWQ or INT8_SQ");
+  algorithm.fail("FP8, NVFP4, MXFP4, W4A16_AWQ, W4A8_AWQ or INT8_SQ");
 }
 
-/// compressed-tensors: the first group of layers decides; groups of several formats do not occur in released
-/// checkpoints of the architectures read here.
-DType compressed_format(const Node& config) {
-  const Node groups = config.at("config_groups");
-  const auto names = groups.keys();
-  if (names.empty()) groups.fail("at least one group");
-  const Node weights = groups.at(names.front()).at("weights");
+DType bitsandbytes_format(const Node& config) {
+  const auto is_set = [&](const char* key) {
+    const auto found = config.find(key);
+    return found && found->boolean();
+  };
+  if (is_set("load_in_4bit")) return DType::int4;
+  if (is_set("load_in_8bit")) return DType::int8;
+  config.fail("load_in_4bit or load_in_8bit");
+}
+
+/// One group of compressed-tensors.
+DType group_format(const Node& group) {
+  const Node weights = group.at("weights");
   const Node bits = weights.at("num_bits");
   if (weights.at("type").text() == "int") return integer_format(bits);
   if (bits.integer() == 8) return DType::fp8;
-  if (bits.integer() == 4) return DType::nvfp4;
+  const auto size = weights.find("group_size");
+  if (bits.integer() == 4) return size && size->integer() == 32 ? DType::mxfp4 : DType::nvfp4;
   bits.fail("4 or 8 bits");
+}
+
+/// The group whose targets name the kind of module; "Linear" is every matrix.
+std::optional<DType> grouped_format(const Node& groups, ModuleKind kind, int layers) {
+  for (const std::string& name : groups.keys()) {
+    const Node group = groups.at(name);
+    const auto targets = group.find("targets");
+    if (!targets) return group_format(group);
+    ModulePatterns patterns;
+    for (const Node& target : targets->items()) {
+      if (target.text() == "Linear") return group_format(group);
+      patterns.add(target.text());
+    }
+    if (patterns.names(kind, layers)) return group_format(group);
+  }
+  return std::nullopt;
+}
+
+/// All lists of modules that the methods leave alone, each under its method's name.
+ModulePatterns left_alone(const Node& config) {
+  ModulePatterns out;
+  const auto nested = config.find("quantization");
+  for (const char* key : {"ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules",
+                          "llm_int8_skip_modules"})
+    for (const auto& place : {std::optional<Node>(config), nested}) {
+      const auto list = place ? place->find(key) : std::nullopt;
+      if (!list) continue;
+      for (const Node& item : list->items()) out.add(item.text());
+    }
+  return out;
+}
+
+DType single_format(const Node& config, const Node& method) {
+  const std::string text = method.text();
+  if (text == "fp8" || text == "fbgemm_fp8") return DType::fp8;
+  if (text == "awq" || text == "gptq" || text == "auto-round") return integer_format(config.at("bits"));
+  if (text == "bitsandbytes") return bitsandbytes_format(config);
+  if (text == "modelopt" || text == "modelopt_fp4") return modelopt_format(config);
+  if (text == "mxfp4") return DType::mxfp4;
+  method.fail("fp8, fbgemm_fp8, awq, gptq, auto-round, bitsandbytes, modelopt, mxfp4 or compressed-tensors");
 }
 
 }  // namespace
@@ -54,16 +104,26 @@ DType activation_dtype(const Node& config) {
   stated->fail("bfloat16, float16 or float32");
 }
 
-DType weight_dtype(const Node& config, DType activations) {
+WeightFormats weight_formats(const Node& config, DType activations, int layers) {
+  WeightFormats out{activations, activations, activations};
   const auto quantization = config.find("quantization_config");
-  if (!quantization) return activations;
+  if (!quantization) return out;
   const Node method = quantization->at("quant_method");
-  const std::string text = method.text();
-  if (text == "fp8" || text == "fbgemm_fp8") return DType::fp8;
-  if (text == "awq" || text == "gptq") return integer_format(quantization->at("bits"));
-  if (text == "modelopt" || text == "modelopt_fp4") return modelopt_format(*quantization);
-  if (text == "compressed-tensors") return compressed_format(*quantization);
-  method.fail("fp8, fbgemm_fp8, awq, gptq, modelopt or compressed-tensors");
+  const bool grouped = method.text() == "compressed-tensors";
+  const ModulePatterns alone = left_alone(*quantization);
+  if (grouped && quantization->at("config_groups").keys().empty())
+    quantization->at("config_groups").fail("at least one group");
+  const auto format = [&](ModuleKind kind) {
+    if (alone.names(kind, layers)) return activations;
+    if (!grouped) return single_format(*quantization, method);
+    return grouped_format(quantization->at("config_groups"), kind, layers).value_or(activations);
+  };
+  out.experts = format(ModuleKind::experts);
+  // mxfp4 of gpt-oss is a format of experts alone.
+  if (method.text() == "mxfp4") return out;
+  out.dense = format(ModuleKind::dense);
+  out.attention = format(ModuleKind::attention);
+  return out;
 }
 
 }  // namespace ppplan::spec

@@ -8,8 +8,17 @@ namespace ppplan::spec {
 
 /// torch_dtype (dtype in newer files): float32, bfloat16 or float16; bf16 when it is not stated.
 DType activation_dtype(const input::Node& config);
-/// quantization_config: fp8, awq, gptq, modelopt and compressed-tensors as the format of the weights; otherwise
-/// `activations`. Throws InputError for a method that is not known.
-DType weight_dtype(const input::Node& config, DType activations);
+
+/// Of the matrices of dense blocks and shared experts, of attention, and of experts.
+struct WeightFormats {
+  DType dense = DType::bf16;
+  DType attention = DType::bf16;
+  DType experts = DType::bf16;
+  bool operator==(const WeightFormats&) const = default;
+};
+/// quantization_config: fp8, awq, gptq, bitsandbytes, modelopt, compressed-tensors and mxfp4; otherwise `activations`.
+/// What most of the `layers` leave alone (ignore, modules_to_not_convert, targets of the groups) keeps `activations`.
+/// Throws InputError for a method that is not known.
+WeightFormats weight_formats(const input::Node& config, DType activations, int layers);
 
 }  // namespace ppplan::spec

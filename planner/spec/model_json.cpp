@@ -42,6 +42,7 @@ constexpr Count linear_counts[] = {{"key_heads", &Attention::key_heads, 1, most_
                                    {"state_bytes_per_element", &Attention::state_bytes_per_element, 1, 8}};
 constexpr Switch head_switches[] = {{"qkv_bias", &Attention::qkv_bias},
                                     {"qk_norm", &Attention::qk_norm},
+                                    {"qk_norm_all_heads", &Attention::qk_norm_all_heads},
                                     {"output_bias", &Attention::output_bias},
                                     {"output_gate", &Attention::output_gate},
                                     {"sinks", &Attention::sinks}};
@@ -191,6 +192,12 @@ StatedBytes stated_from(const Node& node, std::size_t layers) {
   return out;
 }
 
+Tower tower_from(const Node& node) {
+  Tower out{node.at("parameters").integer(0, most_stated_bytes), flag(node, "assumed")};
+  if (const auto layers = node.find("deepstack_layers")) out.deepstack_layers = bounded(*layers, 0, most_layers);
+  return out;
+}
+
 DType dtype_from(const Node& node) {
   const auto found = dtype(node.text());
   if (!found) node.fail("fp32, bf16, fp16, fp8, int8, int4, nvfp4 or mxfp4");
@@ -218,10 +225,13 @@ Json to_json(const ModelSpec& model) {
   out["rope_theta"] = model.rope_theta;
   out["norm_epsilon"] = model.norm_epsilon;
   if (model.tower.parameters > 0)
-    out["tower"] = {{"parameters", model.tower.parameters}, {"assumed", model.tower.assumed}};
+    out["tower"] = {{"parameters", model.tower.parameters},
+                    {"assumed", model.tower.assumed},
+                    {"deepstack_layers", model.tower.deepstack_layers}};
   out["layers"] = layers_json(model.layers);
   if (!model.draft_layers.empty()) out["draft_layers"] = layers_json(model.draft_layers);
   if (model.stated) out["stated"] = stated_json(*model.stated);
+  if (!model.notes.empty()) out["notes"] = model.notes;
   return out;
 }
 
@@ -243,11 +253,13 @@ ModelSpec model_from_json(const Node& node) {
   for (const auto& [key, member] : format_details)
     if (const auto stated = node.find(key)) model.*member = dtype_from(*stated);
   if (const auto tower = node.find("tower"))
-    model.tower = {tower->at("parameters").integer(0, most_stated_bytes), flag(*tower, "assumed")};
+    model.tower = tower_from(*tower);
   model.layers = layers_from(node.at("layers"));
   if (model.layers.empty()) node.at("layers").fail("at least one layer");
   if (const auto draft = node.find("draft_layers")) model.draft_layers = layers_from(*draft);
   if (const auto stated = node.find("stated")) model.stated = stated_from(*stated, model.layers.size());
+  if (const auto notes = node.find("notes"))
+    for (const Node& note : notes->items()) model.notes.push_back(note.text());
   check_size(model, node);
   return model;
 }

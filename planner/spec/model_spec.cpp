@@ -140,11 +140,18 @@ std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int 
   const double element = bytes_per_element(model.kv_dtype);
   if (a.kind == AttentionKind::linear || a.kind == AttentionKind::none) return 0;
   if (a.kind == AttentionKind::mla) {
-    // The indexer keeps one fp8 key per token with a 4-byte scale per 128 elements.
-    const double keys = a.index_dim > 0 ? a.index_dim + 4.0 * std::ceil(a.index_dim / 128.0) : 0;
-    return std::llround(static_cast<double>(a.kv_lora_rank + a.rope_dim) * element + keys);
+    const bool packed = a.index_heads > 0 && model.kv_dtype == DType::fp8;
+    const double latent = packed ? a.kv_lora_rank + 4 * std::ceil(a.kv_lora_rank / 128.0) + 2.0 * a.rope_dim
+                                 : (static_cast<double>(a.kv_lora_rank) + a.rope_dim) * element;
+    return std::llround(latent) + indexer_bytes_per_token(layer);
   }
   return std::llround(2.0 * kv_heads_of_rank(a, tp) * a.head_dim * element);
+}
+
+std::int64_t indexer_bytes_per_token(const Layer& layer) {
+  const Attention& a = layer.attention;
+  if (a.kind != AttentionKind::mla || a.index_heads == 0) return 0;
+  return wide(a.index_dim) + 4 * ((wide(a.index_dim) + 127) / 128);
 }
 
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer) {

@@ -38,7 +38,8 @@ struct Attention {
   int head_dim = 0;
   int window = 0;  // tokens, of a sliding window or a chunk; 0 otherwise
   bool qkv_bias = false;
-  bool qk_norm = false;
+  bool qk_norm = false;            // one vector of [head_dim] for queries, one for keys
+  bool qk_norm_all_heads = false;  // with qk_norm: vectors over all heads together (MiniMax)
   bool output_bias = false;
   bool output_gate = false;  // queries come with a gate of the same width
   bool sinks = false;        // one learned logit per head
@@ -86,7 +87,8 @@ struct Layer {
 /// A vision or audio tower, held whole by every rank that has it, divided over tensor parallelism where it can be.
 struct Tower {
   std::int64_t parameters = 0;
-  bool assumed = false;  // the config has no dimensions: a typical size of the family
+  bool assumed = false;      // the config has no dimensions: a typical size of the family
+  int deepstack_layers = 0;  // first layers of the model that take features of the tower (Qwen3-VL)
   bool operator==(const Tower&) const = default;
 };
 
@@ -119,6 +121,7 @@ struct ModelSpec {
   Tower tower;
   std::vector<Layer> draft_layers;  // multi-token prediction; loaded only when speculation is asked for
   std::optional<StatedBytes> stated;
+  std::vector<std::string> notes;  // what the reader had to leave aside, one sentence each
   bool operator==(const ModelSpec&) const = default;
 };
 
@@ -169,10 +172,13 @@ std::int64_t tower_bytes(const ModelSpec& model);
 std::int64_t draft_bytes(const ModelSpec& model, const Sharding& sharding);
 
 /// KV cache of one token in one layer, all heads: gqa and windows 2 * kv_heads * head_dim * bytes, mla (kv_lora_rank +
-/// rope_dim) * bytes (+ its indexer's keys), linear 0.
+/// rope_dim) * bytes, with an indexer and an fp8 cache kv_lora_rank + 4 per 128 of it + 2 rope_dim (the layout
+/// fp8_ds_mla of vLLM, 656 bytes); linear 0. The indexer's keys are added.
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer);
 /// The same on one of `tp` ranks: max(1, kv_heads / tp) heads; mla is the same on all ranks.
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int tp);
+/// Of it, the keys of a sparse attention's indexer: one of fp8 per token with a 4-byte scale per 128 elements.
+std::int64_t indexer_bytes_per_token(const Layer& layer);
 /// State of one sequence in a linear layer on one of `tp` ranks, convolution and recurrence; 0 for the others.
 std::int64_t state_bytes_per_sequence(const ModelSpec& model, const Layer& layer, int tp);
 

@@ -33,7 +33,11 @@ void add_gqa(Collector& out, const Attention& a) {
   if (a.qkv_bias) out.plain("key and value bias", 2 * kv, Division::kv_heads);
   if (a.output_bias) out.plain("output bias", h, Division::whole);
   if (a.sinks) out.plain("sinks", a.heads, Division::even);
-  if (a.qk_norm) out.plain("query and key norms", 2 * wide(a.head_dim), Division::whole);
+  if (a.qk_norm && !a.qk_norm_all_heads) out.plain("query and key norms", 2 * wide(a.head_dim), Division::whole);
+  if (a.qk_norm && a.qk_norm_all_heads) {
+    out.plain("query norm", query, Division::even);
+    out.plain("key norm", kv, Division::kv_heads);
+  }
 }
 
 void add_indexer(Collector& out, const Attention& a) {

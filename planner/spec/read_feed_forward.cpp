@@ -1,0 +1,97 @@
+#include "planner/spec/config_parts.h"
+#include "planner/spec/model_limits.h"
+
+namespace ppplan::spec {
+namespace {
+
+using input::Node;
+
+/// Columns of the experts that every token takes: stated as a width, as a number of experts, or always as many.
+int shared_width(const ConfigFields& config, const Node& rules, int one) {
+  if (const auto width = rules.find("shared_width")) return config.count_or(width->text(), 0, 0, most_width);
+  int copies = 0;
+  if (const auto count = rules.find("shared_count"))
+    copies = count->is_text() ? config.count_or(count->text(), 0, 0, most_experts) : count->count(0);
+  if (std::int64_t{copies} * one > most_width)
+    config.file().fail("shared experts of at most " + std::to_string(most_width) + " columns together");
+  return copies * one;
+}
+
+FeedForward experts_from(const ConfigFields& config, const Family& family, const Node& rules) {
+  const Family traits{family.architecture, rules};
+  FeedForward out;
+  out.kind = FeedForwardKind::moe;
+  out.experts = config.count(rules.at("count").text(), 1, most_experts);
+  out.experts_per_token = config.count("num_experts_per_tok", 1, out.experts);
+  out.intermediate = config.count(rules.at("width").text(), 1, most_width);
+  out.shared_intermediate = shared_width(config, rules, out.intermediate);
+  out.shared_gate = out.shared_intermediate > 0 && traits.is(config, "shared_gate");
+  out.router_bias = traits.is(config, "router_bias");
+  out.expert_bias = traits.is(config, "bias");
+  return out;
+}
+
+using Marks = std::vector<bool>;
+
+/// The first layers are dense, then every moe_layer_freq-th has experts (DeepSeek, GLM).
+void mark_after_dense(const ConfigFields& config, Marks& marks) {
+  const auto first = static_cast<std::size_t>(config.count_or("first_k_dense_replace", 0, 0, most_layers));
+  const auto step = static_cast<std::size_t>(config.count_or("moe_layer_freq", 1, 1, most_layers));
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = i >= first && i % step == 0;
+  const auto words = config.find("mlp_layer_types");
+  if (!words) return;
+  const auto items = words->items();
+  if (items.size() < marks.size()) words->fail("one word per layer", std::to_string(items.size()) + " of them");
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = items[i].text() == "sparse";
+}
+
+/// Every step-th layer has experts, except those listed as dense (Qwen).
+void mark_sparse_steps(const ConfigFields& config, Marks& marks) {
+  const auto step = static_cast<std::size_t>(config.count_or("decoder_sparse_step", 1, 1, most_layers));
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = (i + 1) % step == 0;
+  const auto dense = config.find("mlp_only_layers");
+  if (!dense) return;
+  for (const Node& item : dense->items())
+    marks[static_cast<std::size_t>(item.integer(0, static_cast<std::int64_t>(marks.size()) - 1))] = false;
+}
+
+/// Listed layers have experts, else every step-th (Llama-4).
+void mark_interleaved(const ConfigFields& config, Marks& marks) {
+  const auto step = static_cast<std::size_t>(config.count_or("interleave_moe_layer_step", 1, 1, most_layers));
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = (i + 1) % step == 0;
+  const auto listed = config.find("moe_layers");
+  if (!listed) return;
+  marks.assign(marks.size(), false);
+  for (const Node& item : listed->items())
+    marks[static_cast<std::size_t>(item.integer(0, static_cast<std::int64_t>(marks.size()) - 1))] = true;
+}
+
+Marks expert_layers(const ConfigFields& config, const Node& rules, int layers) {
+  Marks marks(static_cast<std::size_t>(layers), true);
+  const std::string pattern = rules.at("pattern").text();
+  if (pattern == "after_dense") mark_after_dense(config, marks);
+  if (pattern == "sparse_steps") mark_sparse_steps(config, marks);
+  if (pattern == "interleaved") mark_interleaved(config, marks);
+  return marks;
+}
+
+FeedForward dense_from(const ConfigFields& config, const std::string& width) {
+  FeedForward out;
+  out.intermediate = config.count(width, 1, most_width);
+  return out;
+}
+
+}  // namespace
+
+std::vector<FeedForward> read_feed_forward(const ConfigFields& config, const Family& family, int layers) {
+  const auto rules = family.rules.find("experts");
+  if (!rules) return {static_cast<std::size_t>(layers), dense_from(config, "intermediate_size")};
+  const auto width = rules->find("dense_width");
+  std::vector<FeedForward> out;
+  for (const bool moe : expert_layers(config, *rules, layers))
+    out.push_back(moe ? experts_from(config, family, *rules)
+                      : dense_from(config, width ? width->text() : "intermediate_size"));
+  return out;
+}
+
+}  // namespace ppplan::spec
