@@ -14,7 +14,9 @@ namespace ppplan::search {
 
 namespace {
 
-bool same_cut(const Candidate& a, const Candidate& b) { return a.parallel == b.parallel && a.partition == b.partition; }
+bool same_cut(const Candidate& a, const Candidate& b) {
+  return a.parallel == b.parallel && a.partition == b.partition && a.order == b.order;
+}
 
 }  // namespace
 
@@ -34,7 +36,8 @@ std::vector<Candidate> finalists(const std::vector<Candidate>& ranked, int top) 
 }
 
 spec::Plan finished_plan(const Question& question, const Candidate& candidate) {
-  spec::Plan plan = build_plan(question, candidate.parallel, candidate.micro_batching, candidate.partition);
+  spec::Plan plan =
+      build_plan(question, candidate.parallel, candidate.micro_batching, candidate.partition, candidate.order);
   cost::assess_memory(plan);
   cost::assess_times(plan, question.book);
   plan.predicted = cost::analytic(plan);
@@ -62,7 +65,8 @@ std::vector<spec::Plan> ranked_plans(const Question& question, std::vector<spec:
   std::vector<spec::Plan> ranked;
   for (const Candidate& candidate : order)
     for (spec::Plan& plan : plans)
-      if (plan.parallel == candidate.parallel && plan.partition == candidate.partition)
+      if (plan.parallel == candidate.parallel && plan.partition == candidate.partition &&
+          order_of(plan) == candidate.order)
         ranked.push_back(std::move(plan));
   return ranked;
 }

@@ -22,7 +22,8 @@ auto preference(const Candidate& c, const spec::Workload& workload) {
   const bool throughput = workload.goal == spec::Goal::throughput;
   const double second = throughput ? c.predicted.ttft_s : -c.predicted.output_tokens_per_s;
   return std::tuple(c.verdict, devices(c), unevenness(c), !c.is_default, second, -score(workload, c.predicted),
-                    setting.max_num_batched_tokens, setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition);
+                    setting.max_num_batched_tokens, setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition,
+                    c.order);
 }
 
 }  // namespace

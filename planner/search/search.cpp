@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/search/alternatives.h"
+#include "planner/search/build_plan.h"
 #include "planner/search/explore.h"
 #include "planner/search/finalists.h"
 #include "planner/search/neighbours.h"
@@ -138,7 +139,7 @@ void answer(const Question& question, const std::vector<Candidate>& ranked, cons
 const Candidate& chosen(const std::vector<Candidate>& ranked, const spec::Plan& plan) {
   return *std::find_if(ranked.begin(), ranked.end(), [&](const Candidate& candidate) {
     return candidate.parallel == plan.parallel && candidate.partition == plan.partition &&
-           candidate.micro_batching == plan.micro_batching;
+           candidate.micro_batching == plan.micro_batching && candidate.order == order_of(plan);
   });
 }
 
