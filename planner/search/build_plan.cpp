@@ -1,5 +1,7 @@
 #include "planner/search/build_plan.h"
 
+#include <map>
+
 #include "planner/engines/vllm_rules.h"
 
 namespace ppplan::search {
@@ -30,13 +32,14 @@ void set_partition(spec::Plan& plan, const std::vector<int>& partition) {
 }
 
 DeviceOrder order_of(const spec::Plan& plan) {
-  DeviceOrder order = given_order(plan.parallel);
-  for (int s = 0; s < plan.parallel.pp; ++s)
-    for (int replica = 0; replica < plan.parallel.dp; ++replica)
-      for (int rank = 0; rank < plan.parallel.tp; ++rank)
-        order[static_cast<std::size_t>(engines::rank_of(plan.parallel, replica, s, rank))] =
-            plan.stages[static_cast<std::size_t>(s)]
-                .devices[static_cast<std::size_t>(replica)][static_cast<std::size_t>(rank)];
+  std::map<int, int> device_of_rank;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s)
+    for (std::size_t replica = 0; replica < plan.stages[s].devices.size(); ++replica)
+      for (std::size_t t = 0; t < plan.stages[s].devices[replica].size(); ++t)
+        device_of_rank[engines::rank_of(plan.parallel, static_cast<int>(replica), static_cast<int>(s),
+                                        static_cast<int>(t))] = plan.stages[s].devices[replica][t];
+  DeviceOrder order;
+  for (const auto& [rank, device] : device_of_rank) order.push_back(device);
   return order;
 }
 

@@ -268,6 +268,7 @@ std::vector<DeviceOrder> device_orders(const spec::ClusterSpec& cluster, const s
                                        std::size_t most) {
   std::vector<DeviceOrder> orders;
   const DeviceOrder given = given_order(parallel);
+  if (given.size() > cluster.devices.size()) return orders;
   if (group_fault(cluster, parallel, given, false).empty()) orders.push_back(given);
   if (!orders.empty() && all_alike(cluster)) return orders;
   const std::vector<Supply> supplies = per_stage(supplies_of(cluster, parallel.tp), parallel.dp);

@@ -7,6 +7,7 @@
 #include "planner/report/report_text.h"
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
+#include "tools/ppplan/memory_text.h"
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/plan_text.h"
 #include "tools/ppplan/simulated.h"
@@ -18,22 +19,6 @@ struct Flags {
   std::string plan, phase = "decode";
   std::optional<int> micro_batches;
 };
-
-std::string memory_table(const spec::Plan& plan) {
-  std::string out = fmt::format("{:>5} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", "stage", "budget", "layers",
-                                "embedding", "head", "activat.", "graphs", "KV");
-  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    const auto& m = plan.stages[s].memory;
-    const auto text = [](std::int64_t bytes) { return bytes_text(static_cast<double>(bytes)); };
-    out += fmt::format("{:>5} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}\n", s, text(m.budget_bytes),
-                       text(m.weights_bytes), text(m.embedding_bytes), text(m.head_bytes), text(m.activation_bytes),
-                       text(m.cuda_graph_bytes), text(m.kv_bytes));
-  }
-  const auto& tight = plan.stages[static_cast<std::size_t>(plan.predicted.limiting_stage)];
-  return out + fmt::format("stage {} has the smallest margin: {} (+- {}), {}\n", plan.predicted.limiting_stage,
-                           bytes_text(static_cast<double>(tight.memory.margin_bytes)),
-                           bytes_text(static_cast<double>(tight.memory.uncertainty_bytes)), spec::name(tight.verdict));
-}
 
 void print(const Context& context, const Flags& flags) {
   const spec::Plan plan = spec::plan_from_json(input::read_document(flags.plan).root());
@@ -48,8 +33,8 @@ void print(const Context& context, const Flags& flags) {
     document["report"] = report::to_json(simulated.report);
     return print_json(document);
   }
-  print_text(question_text(plan) + "\nmemory per device\n" + memory_table(plan) + "\n" + stage_table(plan) + "\n" +
-             predicted_text(plan));
+  print_text(question_text(plan) + "\nmemory per device (GiB)\n" + memory_table(plan) + verdict_text(plan) +
+             capacity_text(plan) + "\n" + stage_table(plan) + "\n" + predicted_text(plan));
   print_text(
       fmt::format("\n{} {}\n", count, phase == cost::Phase::decode ? "decode rounds" : "micro-batches of prefill"));
   print_text(report::report_text(simulated.report));

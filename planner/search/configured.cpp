@@ -1,0 +1,77 @@
+#include "planner/search/configured.h"
+
+#include <algorithm>
+#include <atomic>
+
+#include "planner/cost/assess.h"
+#include "planner/engines/vllm_rules.h"
+#include "planner/search/build_plan.h"
+#include "planner/search/device_orders.h"
+#include "planner/search/finalists.h"
+#include "planner/search/micro_batching.h"
+#include "planner/search/neighbours.h"
+#include "planner/search/partitions.h"
+#include "planner/search/question.h"
+#include "planner/search/shortage.h"
+
+namespace ppplan::search {
+
+namespace {
+
+/// vLLM clips a batch to what all sequences together can hold.
+spec::MicroBatching stated_setting(const Question& question, const spec::Parallel& parallel) {
+  const Request& request = question.request;
+  spec::MicroBatching setting = pipeline_depth(question, parallel);
+  const engines::VllmDefaults defaults = engines::vllm_defaults(question.vllm, request.cluster.devices[0]);
+  setting.max_num_seqs = request.max_num_seqs.value_or(defaults.max_num_seqs);
+  const long long most = 1LL * setting.max_num_seqs * question.max_model_len;
+  setting.max_num_batched_tokens = request.max_num_batched_tokens.value_or(
+      static_cast<int>(std::min<long long>(std::max(defaults.max_num_batched_tokens, setting.max_num_seqs), most)));
+  return setting;
+}
+
+/// The request with everything decided that a server would decide for itself.
+Request as_started(const Request& asked) {
+  Request request = asked;
+  if (request.partition && !request.pp) request.pp = static_cast<int>(request.partition->size());
+  request.tp = asked.tp.value_or(1);
+  request.pp = request.pp.value_or(1);
+  request.dp = asked.dp.value_or(1);
+  request.keep_order = true;
+  if (!request.max_model_len && request.model.max_position > 0) request.max_model_len = request.model.max_position;
+  return request;
+}
+
+}  // namespace
+
+spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Evaluator& simulate) {
+  const Request request = as_started(asked);
+  const Question question = question_of(request, book);
+  const spec::Parallel parallel{*request.tp, *request.pp, *request.dp};
+  spec::Plan plan = build_plan(question, parallel, stated_setting(question, parallel),
+                               first_partition(question, parallel.pp), given_order(parallel));
+  cost::assess_memory(plan);
+  cost::assess_times(plan, book);
+  plan.predicted = cost::analytic(plan);
+  Counts counts;
+  std::vector<spec::Plan> one{std::move(plan)};
+  if (one.front().verdict != spec::Verdict::oom) simulate_all(one, simulate, counts);
+  plan = std::move(one.front());
+  plan.launch = engines::launch_line(plan);
+  if (const std::string shortage = shortage_text(plan); !shortage.empty()) plan.warnings.push_back(shortage);
+  add_neighbours(question, plan, {}, counts);
+  return plan;
+}
+
+std::optional<spec::Plan> mended_plan(const Request& asked, cost::CostBook& book, const Evaluator& simulate) {
+  Request request = as_started(asked);
+  request.partition.reset();
+  request.keep_order = false;
+  request.top = 1;
+  const std::atomic<bool> never{false};
+  const Result result = search(request, book, simulate, {}, never);
+  if (!result.feasible || result.plans.empty()) return std::nullopt;
+  return result.plans.front();
+}
+
+}  // namespace ppplan::search
