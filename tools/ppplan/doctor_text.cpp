@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "tools/ppplan/plan_text.h"
+#include "tools/ppplan/wrapped_text.h"
 
 namespace ppplan::tools {
 namespace {

@@ -112,10 +112,4 @@ std::string capacity_text(const spec::Plan& plan) {
   return out;
 }
 
-std::string warnings_text(const spec::Plan& plan) {
-  std::string out;
-  for (const std::string& warning : plan.warnings) out += "warning: " + warning + "\n";
-  return out;
-}
-
 }  // namespace ppplan::tools

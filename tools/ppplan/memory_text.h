@@ -13,7 +13,5 @@ std::string verdict_text(const spec::Plan& plan);
 std::string memory_table(const spec::Plan& plan);
 /// KV tokens, the stage that limits them, what others leave unused, the longest context that starts.
 std::string capacity_text(const spec::Plan& plan);
-/// "warning: ..." lines; "" without warnings.
-std::string warnings_text(const spec::Plan& plan);
 
 }  // namespace ppplan::tools

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "planner/report/time_text.h"
+#include "tools/ppplan/wrapped_text.h"
 
 namespace ppplan::tools {
 namespace {
@@ -60,22 +61,6 @@ std::string ranking(const search::Result& result) {
 
 int size(const spec::Parallel& p) { return p.tp * p.pp * p.dp; }
 
-/// Reasons longer than a line go on below, indented.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  std::string out;
-  std::size_t column = indent;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const bool breaks = column > indent && column + 1 + end - at > 80;
-    if (breaks) column = indent;
-    if (!out.empty()) out += breaks ? "\n" + std::string(indent, ' ') : " ";
-    out.append(text, at, end - at);
-    column += end - at + 1;
-    at = end + 1;
-  }
-  return out;
-}
-
 /// Those that use every device; the document holds all.
 std::string alternatives_text(const search::Result& result) {
   if (result.alternatives.empty()) return "";
@@ -99,12 +84,6 @@ std::string counts_text(const search::Counts& counts) {
   return out + "\n";
 }
 
-std::string warnings_text(const spec::Plan& plan) {
-  std::string out;
-  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", wrapped(warning, 11));
-  return out;
-}
-
 /// The stage that holds the fewest KV tokens; not always the limiting one, whose margin may lie outside of the budget.
 std::ptrdiff_t fewest_tokens(const spec::Plan& plan) {
   const auto fewer = [](const spec::Stage& a, const spec::Stage& b) { return a.kv_tokens < b.kv_tokens; };
@@ -116,6 +95,12 @@ std::string one_plan(const spec::Plan& plan) {
 }
 
 }  // namespace
+
+std::string warnings_text(const spec::Plan& plan) {
+  std::string out;
+  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", wrapped(warning, 11));
+  return out;
+}
 
 std::string bytes_text(double bytes) {
   constexpr double mebi = 1024.0 * 1024.0, gibi = 1024.0 * mebi;

@@ -18,6 +18,8 @@ std::string predicted_text(const spec::Plan& plan);
 std::string launch_text(const spec::Plan& plan);
 /// Neighbours: what one layer either way does.
 std::string neighbours_text(const spec::Plan& plan);
+/// A line for each warning; "" without any.
+std::string warnings_text(const spec::Plan& plan);
 /// The whole answer of `search`.
 std::string search_text(const search::Result& result);
 
