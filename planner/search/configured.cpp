@@ -57,8 +57,7 @@ spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Eva
   std::vector<spec::Plan> one{std::move(plan)};
   if (one.front().verdict != spec::Verdict::oom) simulate_all(one, simulate, counts);
   plan = std::move(one.front());
-  plan.launch = engines::launch_line(plan);
-  if (const std::string shortage = shortage_text(plan); !shortage.empty()) plan.warnings.push_back(shortage);
+  add_launch(plan);
   add_neighbours(question, plan, {}, counts);
   return plan;
 }

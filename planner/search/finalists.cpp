@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "planner/cost/assess.h"
+#include "planner/engines/plan_warnings.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/search/build_plan.h"
 #include "planner/search/partitions.h"
@@ -41,9 +42,15 @@ spec::Plan finished_plan(const Question& question, const Candidate& candidate) {
   cost::assess_memory(plan);
   cost::assess_times(plan, question.book);
   plan.predicted = cost::analytic(plan);
+  add_launch(plan);
+  return plan;
+}
+
+void add_launch(spec::Plan& plan) {
   plan.launch = engines::launch_line(plan);
   if (const std::string shortage = shortage_text(plan); !shortage.empty()) plan.warnings.push_back(shortage);
-  return plan;
+  if (plan.cluster.devices.front().name == "cpu-core") return;
+  for (std::string& warning : engines::launch_warnings(plan)) plan.warnings.push_back(std::move(warning));
 }
 
 void simulate_all(std::vector<spec::Plan>& plans, const Evaluator& simulate, Counts& counts) {

@@ -81,9 +81,6 @@ void answer_infeasible(const Question& question, const std::vector<Outcome>& out
 
 void add_warnings(const Question& question, std::vector<spec::Plan>& plans) {
   for (spec::Plan& plan : plans) {
-    if (plan.parallel.pp > 1 && plan.micro_batching.max_num_seqs <= plan.parallel.pp)
-      plan.warnings.push_back(fmt::format("max_num_seqs {} over {} stages leaves batches of one sequence",
-                                          plan.micro_batching.max_num_seqs, plan.parallel.pp));
     if (&plan != &plans.front() &&
         indistinguishable(question.request.workload, plan.predicted, plans.front().predicted))
       plan.warnings.push_back(fmt::format("no difference: within {:.0f} % of the best plan under the goal {}",
