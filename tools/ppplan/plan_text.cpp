@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/engines/emit.h"
+#include "planner/engines/launch_words.h"
+#include "planner/engines/vllm_rules.h"
 #include "planner/report/time_text.h"
 #include "tools/ppplan/wrapped_text.h"
 
@@ -157,9 +160,8 @@ std::string predicted_text(const spec::Plan& plan) {
 }
 
 std::string launch_text(const spec::Plan& plan) {
-  std::string out;
-  for (const auto& [key, value] : plan.launch.env) out += key + "=" + value + " ";
-  return out + plan.launch.command + "\n";
+  if (engines::nodes_by_rank(plan).size() > 1) return engines::emit(plan, engines::Emit::shell);
+  return engines::shell_line(plan.launch) + "\n";
 }
 
 std::string neighbours_text(const spec::Plan& plan) {
