@@ -102,11 +102,12 @@ TEST(Doctor, SaysThatAFileIsNoLog) {
 
 TEST(Emit, ShellEvaluatesToTheServersWords) {
   // A server that prints its words and its environment.
-  const std::string program = std::string(PPPLAN_PROGRAM);
-  const std::string script = written("eval.sh", R"(
-vllm() { echo "$CUDA_VISIBLE_DEVICES|$VLLM_PP_LAYER_PARTITION|$*"; }
-eval "$()" + program + R"( search --model Qwen/Qwen3-14B --gpus 1xrtx3090,2xrtx3060 --pp 3 --emit shell --quiet)") ");
-      const std::string seen = scratch("seen");
+  const std::string search = std::string(PPPLAN_PROGRAM) +
+                             " search --model Qwen/Qwen3-14B --gpus 1xrtx3090,2xrtx3060 --pp 3 --emit shell --quiet";
+  const std::string script =
+      written("eval.sh",
+              "vllm() { echo \"$CUDA_VISIBLE_DEVICES|$VLLM_PP_LAYER_PARTITION|$*\"; }\neval \"$(" + search + ")\"\n");
+  const std::string seen = scratch("seen");
   ASSERT_EQ(shell("/bin/sh " + script + " > " + seen), 0);
   std::ifstream in(seen);
   std::string line;
