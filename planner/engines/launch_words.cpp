@@ -19,7 +19,8 @@ std::string number(double value) {
 }
 
 /// A flag of newer releases is left out of an older one's line.
-bool exists(const spec::Plan& plan, const std::string& name) {
+template <class PlanType>
+bool exists(const PlanType& plan, const std::string& name) {
   const VllmFlag* flag = find_flag(name);
   return flag != nullptr && has_flag(plan_version(plan), *flag);
 }

@@ -20,6 +20,7 @@ using Words = std::vector<std::string>;
 constexpr std::string_view api_server = "vllm.entrypoints.openai.api_server";
 /// More words than any command line that people type.
 constexpr std::size_t most_words = 4096;
+constexpr int most_hints = 16;
 
 /// Modelled flags whose value is a whole number, or a share.
 constexpr std::array<std::string_view, 11> counted = {"--pipeline-parallel-size",
@@ -85,7 +86,8 @@ class FlagReader {
     if (const VllmFlag* known = lookup(spelled)) return known_flag(*known, spelled, value);
     if (const VllmFlag* denied = lookup_denied(spelled)) return denied_flag(*denied);
     if (member_of_json(spelled, value)) return;
-    out_.warnings.push_back(unknown_flag(spelled));
+    // The nearest name is dear to find, and of no use to a text that is all noise.
+    out_.warnings.push_back(++unknown_ <= most_hints ? unknown_flag(spelled) : "unknown flag " + spelled.substr(0, 80));
     if (!value) skip_value();
   }
 
@@ -199,6 +201,7 @@ class FlagReader {
   const std::string& version_;
   ServeLine& out_;
   std::size_t at_ = 0;
+  int unknown_ = 0;
 };
 
 /// Where the server's own arguments begin, and what starts it; nothing when the words start no vLLM server.

@@ -76,7 +76,7 @@ class Reader {
   }
 
   void single_quoted() {
-    in_word_ = true;
+    in_word_ = quoted_ = true;
     const std::size_t end = rest_.find('\'');
     if (end == std::string_view::npos) unended('\'');
     add(rest_.substr(0, end));
@@ -84,7 +84,7 @@ class Reader {
   }
 
   void double_quoted() {
-    in_word_ = true;
+    in_word_ = quoted_ = true;
     while (!rest_.empty()) {
       const char c = take();
       if (c == '"') return;
@@ -114,10 +114,10 @@ class Reader {
   }
 
   void end_word() {
-    const bool prompt = words_.empty() && word_ == "$";
+    const bool prompt = words_.empty() && word_ == "$" && !quoted_;
     if (in_word_ && !prompt) words_.push_back(word_);
     word_.clear();
-    in_word_ = false;
+    in_word_ = quoted_ = false;
   }
 
   void end_command() {
@@ -142,6 +142,7 @@ class Reader {
   std::string_view rest_;
   std::string word_;
   bool in_word_ = false;
+  bool quoted_ = false;
   std::vector<std::string> words_;
   ShellText out_;
 };

@@ -112,8 +112,11 @@ std::string flag_fault(const std::string& version, const VllmFlag& flag) {
 }
 
 std::string unknown_flag(const std::string& spelled) {
-  std::vector<std::string> names;
-  for (const VllmFlag& flag : all_flags()) names.push_back(flag.name);
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> out;
+    for (const VllmFlag& flag : all_flags()) out.push_back(flag.name);
+    return out;
+  }();
   const std::string name = dashed(spelled).substr(0, 80);
   const std::string near = input::nearest(name, names);
   return "unknown flag " + name + (near.empty() ? "" : " (did you mean " + near + "?)");

@@ -50,9 +50,8 @@ TEST(Emit, IsValidShellThatCanBeEvaluated) {
       const std::string text = emit(plan, kind);
       EXPECT_EQ(run_shell(text, "-n").status, 0) << text;
       for (const char* rank : {"0", "1"}) {
-        const ShellRun run =
-            run_shell(fake_programs() + "NODE_RANK=" + rank + " HEAD_ADDR=10.0.0.1 TEXT=" + shell_quoted(text) +
-                      "\neval \"$TEXT\"\n");
+        const ShellRun run = run_shell(fake_programs() + "NODE_RANK=" + rank +
+                                       " HEAD_ADDR=10.0.0.1 TEXT=" + shell_quoted(text) + "\neval \"$TEXT\"\n");
         EXPECT_EQ(run.status, 0) << text << run.out;
       }
     }
@@ -68,7 +67,8 @@ TEST(Emit, SaysTheSameWordsAfterAShellHasReadIt) {
     const spec::Launch launch = launch_line(plan);
     std::string expected;
     for (const auto& [name, value] : launch.env) expected += name + "=" + value + "\n";
-    for (const std::string& word : read_shell(launch.command).commands.front()) expected += word + "\n";
+    const ShellText shell = read_shell(launch.command);
+    for (const std::string& word : shell.commands.front()) expected += word + "\n";
     EXPECT_EQ(run_shell(fake_programs() + emit(plan, Emit::shell)).out, expected);
   }
 }
