@@ -47,6 +47,11 @@ const input::Document& vllm_flags() {
   return document;
 }
 
+const input::Document& memory() {
+  static const input::Document document = load("memory.json");
+  return document;
+}
+
 void set_data_folder(const std::string& folder) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored))
