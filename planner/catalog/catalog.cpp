@@ -37,6 +37,11 @@ const input::Document& gpus() {
   return document;
 }
 
+const input::Document& dtypes() {
+  static const input::Document document = load("dtypes.json");
+  return document;
+}
+
 const input::Document& vllm() {
   static const input::Document document = load("vllm.json");
   return document;

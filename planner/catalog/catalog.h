@@ -8,10 +8,11 @@
 
 namespace ppplan::catalog {
 
-/// "models.json", "gpus.json", "vllm.json", "vllm_flags.json", "memory.json". Parsed once; throws InputError when
-/// the folder's file is broken.
+/// "models.json", "gpus.json", "dtypes.json", "vllm.json", "vllm_flags.json", "memory.json". Parsed once; throws
+/// InputError when the folder's file is broken.
 const input::Document& models();
 const input::Document& gpus();
+const input::Document& dtypes();
 const input::Document& vllm();
 const input::Document& vllm_flags();
 const input::Document& memory();

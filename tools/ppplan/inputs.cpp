@@ -131,6 +131,9 @@ void add_cluster_flags(CLI::App& app, InputFlags& flags) {
   app.add_option("--nodes", flags.cluster.nodes, "2 (even), or 4,4,2");
   app.add_option("--gpu-spec", flags.cluster.gpu_specs, "name:mem=24GiB,bw=936GB/s,bf16=142TFLOPS[,link=pcie4x16]");
   app.add_option("--network", flags.cluster.network, "link between nodes: bw=12.5GB/s,latency=10us");
+  app.add_option("--gpus-from", flags.cluster.gpus_from,
+                 "file with nvidia-smi's table or --query-gpu=... --format=csv: cards, free memory, PCIe");
+  app.add_option("--topo", flags.cluster.topology_file, "file with nvidia-smi topo -m: how a node's cards are linked");
   app.add_option("--cluster", flags.cluster.cluster_file, "a ppplan/cluster/1 file instead of the flags above");
   app.add_option("--reserve", flags.cluster.reserves, "memory to leave alone on a device: 0=2GiB; repeatable");
 }
