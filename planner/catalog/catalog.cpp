@@ -42,6 +42,11 @@ const input::Document& vllm() {
   return document;
 }
 
+const input::Document& vllm_log() {
+  static const input::Document document = load("vllm_log.json");
+  return document;
+}
+
 void set_data_folder(const std::string& folder) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored))

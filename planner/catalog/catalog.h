@@ -8,10 +8,11 @@
 
 namespace ppplan::catalog {
 
-/// "models.json", "gpus.json", "vllm.json". Parsed once; throws InputError when the folder's file is broken.
+/// "models.json", "gpus.json", "vllm.json", "vllm_log.json". Parsed once; throws InputError when the folder's file is broken.
 const input::Document& models();
 const input::Document& gpus();
 const input::Document& vllm();
+const input::Document& vllm_log();
 
 /// Before any of the above is read. Throws InputError when there is no such folder; files that it lacks come from the
 /// binary.
