@@ -52,6 +52,11 @@ const input::Document& vllm_flags() {
   return document;
 }
 
+const input::Document& vllm_log() {
+  static const input::Document document = load("vllm_log.json");
+  return document;
+}
+
 const input::Document& memory() {
   static const input::Document document = load("memory.json");
   return document;

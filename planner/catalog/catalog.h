@@ -8,13 +8,14 @@
 
 namespace ppplan::catalog {
 
-/// "models.json", "gpus.json", "dtypes.json", "vllm.json", "vllm_flags.json", "memory.json". Parsed once; throws
-/// InputError when the folder's file is broken.
+/// "models.json", "gpus.json", "dtypes.json", "vllm.json", "vllm_flags.json", "vllm_log.json", "memory.json".
+/// Parsed once; throws InputError when the folder's file is broken.
 const input::Document& models();
 const input::Document& gpus();
 const input::Document& dtypes();
 const input::Document& vllm();
 const input::Document& vllm_flags();
+const input::Document& vllm_log();
 const input::Document& memory();
 
 /// Before any of the above is read. Throws InputError when there is no such folder; files that it lacks come from the
