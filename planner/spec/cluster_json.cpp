@@ -39,7 +39,7 @@ Json device_json(const Device& device, std::size_t index, const ClusterSpec& clu
   out["name"] = device.name;
   out["node"] = device.node;
   out["slot"] = device.slot;
-  if (device.compute_capability > 0) out["compute_capability"] = device.compute_capability;
+  out["compute_capability"] = device.compute_capability;
   out["memory_bytes"] = device.memory_bytes;
   out["free_bytes"] = device.free_bytes;
   out["memory_bytes_per_s"] = device.memory_bytes_per_s;
