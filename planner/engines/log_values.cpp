@@ -102,6 +102,8 @@ std::optional<std::int64_t> leading_size(std::string_view text) {
 
 std::optional<std::int64_t> size_before(std::string_view text, std::size_t end) {
   std::size_t begin = end;
+  while (begin > 0 && end - begin < 4 && std::isalpha(static_cast<unsigned char>(text[begin - 1]))) --begin;
+  while (begin > 0 && end - begin < 5 && text[begin - 1] == ' ') --begin;
   while (begin > 0 && end - begin < longest_number && (is_digit(text[begin - 1]) || text[begin - 1] == '.')) --begin;
   if (begin > 0 && text[begin - 1] == '-') --begin;
   return leading_size(text.substr(begin));

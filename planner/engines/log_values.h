@@ -17,7 +17,7 @@ std::optional<std::int64_t> leading_count(std::string_view text);
 /// A number and its unit in bytes: "8.5107 GB", "20.00 MiB", "448.00 KiB". vLLM prints GB for 2^30 bytes, and PyTorch
 /// binary units only, so that every unit is binary here. Nothing without a unit or beyond 2^50 bytes.
 std::optional<std::int64_t> leading_size(std::string_view text);
-/// The number that ends right at `end`, as leading_size of what starts there.
+/// The size whose number or unit ends right at `end`: "14.99| GiB for weight", "(71.16 GiB| KV cache is needed".
 std::optional<std::int64_t> size_before(std::string_view text, std::size_t end);
 /// "[8,8,9,8]" or "16,32": whole numbers of at least 1, at most 10,000 of them; empty when it is no such list.
 std::vector<int> leading_list(std::string_view text);

@@ -27,7 +27,10 @@ TEST(LogValues, CommasGroupThousands) {
 TEST(LogValues, ASizeMayStandBeforeItsName) {
   const std::string_view line = "usage is 14.99 GiB for weight";
   EXPECT_EQ(size_before(line, line.find(" GiB for")), leading_size("14.99 GiB"));
+  const std::string_view needed = "(71.16 GiB KV cache is needed";
+  EXPECT_EQ(size_before(needed, needed.find(" KV")), leading_size("71.16 GiB"));
   EXPECT_EQ(size_before(" GiB for weight", 0), std::nullopt);
+  EXPECT_EQ(size_before("of GiB free", 6), std::nullopt);
 }
 
 TEST(LogValues, AListHoldsCountsOfAtLeastOne) {
