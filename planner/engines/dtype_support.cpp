@@ -134,4 +134,16 @@ DtypeSupport kv_dtype_support(const spec::Device& device, spec::DType dtype, con
   return support("kv_cache", "KV entries", dtype, device, vllm_version);
 }
 
+std::string format_fault(const spec::ModelSpec& model, const spec::Device& device, const std::string& vllm_version) {
+  const auto fault = [&](const DtypeSupport& support, spec::DType dtype, const char* what) {
+    if (support.kind != DtypeSupport::Kind::unsupported) return std::string();
+    return std::string(spec::name(dtype)) + " " + what + " on " + device.name +
+           (support.reason.empty() ? "" : ": " + support.reason);
+  };
+  for (const spec::DType dtype : {model.dtype, model.attention_dtype, model.expert_dtype})
+    if (std::string text = fault(dtype_support(device, dtype, vllm_version), dtype, "weights"); !text.empty())
+      return text;
+  return fault(kv_dtype_support(device, model.kv_dtype, vllm_version), model.kv_dtype, "KV cache");
+}
+
 }  // namespace ppplan::engines

@@ -6,6 +6,7 @@
 
 #include "planner/spec/cluster_spec.h"
 #include "planner/spec/dtype.h"
+#include "planner/spec/model_spec.h"
 
 namespace ppplan::engines {
 
@@ -26,5 +27,8 @@ struct DtypeSupport {
 DtypeSupport dtype_support(const spec::Device& device, spec::DType dtype, const std::string& vllm_version);
 /// A KV cache of `dtype`, likewise; weight_only = stored so, attention computed in 16 bits.
 DtypeSupport kv_dtype_support(const spec::Device& device, spec::DType dtype, const std::string& vllm_version);
+
+/// Why vLLM can't serve this model on such a card ("fp8 weights on t4: ..."); "" when it can or no rule says.
+std::string format_fault(const spec::ModelSpec& model, const spec::Device& device, const std::string& vllm_version);
 
 }  // namespace ppplan::engines

@@ -19,8 +19,7 @@ std::string number(double value) {
 }
 
 /// A flag of newer releases is left out of an older one's line.
-template <class PlanType>
-bool exists(const PlanType& plan, const std::string& name) {
+bool exists(const spec::Plan& plan, const std::string& name) {
   const VllmFlag* flag = find_flag(name);
   return flag != nullptr && has_flag(plan_version(plan), *flag);
 }
@@ -44,38 +43,33 @@ void add_formats(Words& words, const spec::ModelSpec& model, const std::string& 
   const bool to_fp8 = converted && model.dtype == spec::DType::fp8;
   if (to_fp8 || !told.empty()) add(words, "--quantization", told.empty() ? "fp8" : told);
   if (converted && model.dtype == spec::DType::bf16) add(words, "--dtype", "bfloat16");
-  if (converted && model.dtype == spec::DType::fp16) add(words, "--dtype", "float16");
+  if ((converted || !in_catalog(model)) && model.dtype == spec::DType::fp16) add(words, "--dtype", "float16");
   if (model.kv_dtype == spec::DType::fp8) add(words, "--kv-cache-dtype", "fp8");
 }
 
-/// Plans that name no further settings of the engine have the defaults.
-template <class PlanType>
-std::string quantization_of(const PlanType& plan) {
-  if constexpr (requires { plan.engine.quantization; })
-    return plan.engine.quantization;
-  else
-    return "";
+void add_settings(Words& words, const spec::Plan& plan) {
+  const spec::EngineSettings& engine = plan.engine;
+  if (engine.block_size != spec::EngineSettings().block_size) add(words, "--block-size", engine.block_size);
+  if (engine.enforce_eager) words.push_back("--enforce-eager");
+  if (engine.kv_cache_memory_bytes && exists(plan, "--kv-cache-memory-bytes"))
+    add(words, "--kv-cache-memory-bytes", *engine.kv_cache_memory_bytes);
+  if (engine.expert_parallel && exists(plan, "--enable-expert-parallel")) words.push_back("--enable-expert-parallel");
+  if (engine.draft && exists(plan, "--speculative-config"))
+    add(words, "--speculative-config", R"({"method": "mtp", "num_speculative_tokens": 1})");
 }
 
-template <class PlanType>
-void add_settings(Words& words, const PlanType& plan) {
-  if constexpr (requires { plan.engine; }) {
-    const auto& engine = plan.engine;
-    if (engine.block_size != std::decay_t<decltype(engine)>().block_size) add(words, "--block-size", engine.block_size);
-    if (engine.enforce_eager) words.push_back("--enforce-eager");
-    if (engine.kv_cache_memory_bytes && exists(plan, "--kv-cache-memory-bytes"))
-      add(words, "--kv-cache-memory-bytes", *engine.kv_cache_memory_bytes);
-    if (engine.expert_parallel && exists(plan, "--enable-expert-parallel")) words.push_back("--enable-expert-parallel");
-    if (engine.draft && exists(plan, "--speculative-config"))
-      add(words, "--speculative-config", R"({"method": "mtp", "num_speculative_tokens": 1})");
-  }
-}
-
-/// Position of a device among those of its node.
+/// A device's slot; its position among those of its node where slots were left equal.
 int slot_of(const spec::ClusterSpec& cluster, int device) {
-  const int node = cluster.devices[static_cast<std::size_t>(device)].node;
-  return static_cast<int>(std::count_if(cluster.devices.begin(), cluster.devices.begin() + device,
-                                        [node](const spec::Device& other) { return other.node == node; }));
+  const spec::Device& asked = cluster.devices[static_cast<std::size_t>(device)];
+  int before = 0;
+  bool distinct = true;
+  for (int other = 0; other < static_cast<int>(cluster.devices.size()); ++other) {
+    const spec::Device& card = cluster.devices[static_cast<std::size_t>(other)];
+    if (card.node != asked.node || other == device) continue;
+    distinct = distinct && card.slot != asked.slot;
+    before += other < device ? 1 : 0;
+  }
+  return distinct ? asked.slot : before;
 }
 
 bool mixes_kinds(const spec::ClusterSpec& cluster, int node) {
@@ -99,7 +93,7 @@ Words server_flags(const spec::Plan& plan) {
   add(words, "--pipeline-parallel-size", plan.parallel.pp);
   add(words, "--tensor-parallel-size", plan.parallel.tp);
   if (plan.parallel.dp > 1) add(words, "--data-parallel-size", plan.parallel.dp);
-  add_formats(words, plan.model, quantization_of(plan));
+  add_formats(words, plan.model, plan.engine.quantization);
   add(words, "--max-model-len", plan.max_model_len);
   add(words, "--max-num-batched-tokens", plan.micro_batching.max_num_batched_tokens);
   add(words, "--max-num-seqs", plan.micro_batching.max_num_seqs);

@@ -4,6 +4,7 @@
 #include <optional>
 #include <sstream>
 
+#include "planner/engines/dtype_support.h"
 #include "planner/engines/launch_words.h"
 #include "planner/engines/vllm_flags.h"
 #include "planner/engines/vllm_partition.h"
@@ -85,16 +86,8 @@ Warning asynchronous_on_v1(const spec::Plan& plan) {
          " on model runner V1, where decode steps of different stages then do not overlap: add --no-async-scheduling";
 }
 
-template <class PlanType>
-bool speculates(const PlanType& plan) {
-  if constexpr (requires { plan.engine.draft; })
-    return plan.engine.draft;
-  else
-    return false;
-}
-
 Warning speculation(const spec::Plan& plan) {
-  if (plan.parallel.pp == 1 || !speculates(plan)) return std::nullopt;
+  if (plan.parallel.pp == 1 || !plan.engine.draft) return std::nullopt;
   return "speculative decoding with pipeline parallelism is reported broken in vLLM (issues 49355, 52069, 52071), and "
          "the whole drafter lies on the last stage: leave --speculative-config out";
 }
@@ -109,17 +102,26 @@ Warning other_split(const spec::Plan& plan) {
 }
 
 /// Settings that the plan's release can't be told.
-template <class PlanType>
-Warning missing_flag(const PlanType& plan) {
-  if constexpr (requires { plan.engine; }) {
-    const auto lacks = [&](bool wanted, const char* name) {
-      return wanted && !has_flag(plan_version(plan), *find_flag(name));
-    };
-    for (const auto& [wanted, name] :
-         {std::pair(plan.engine.kv_cache_memory_bytes.has_value(), "--kv-cache-memory-bytes"),
-          std::pair(plan.engine.expert_parallel, "--enable-expert-parallel")})
-      if (lacks(wanted, name))
-        return flag_fault(plan_version(plan), *find_flag(name)) + ", so the line leaves it out: take a later release";
+Warning missing_flag(const spec::Plan& plan) {
+  const auto lacks = [&](bool wanted, const char* name) {
+    return wanted && !has_flag(plan_version(plan), *find_flag(name));
+  };
+  for (const auto& [wanted, name] :
+       {std::pair(plan.engine.kv_cache_memory_bytes.has_value(), "--kv-cache-memory-bytes"),
+        std::pair(plan.engine.expert_parallel, "--enable-expert-parallel")})
+    if (lacks(wanted, name))
+      return flag_fault(plan_version(plan), *find_flag(name)) + ", so the line leaves it out: take a later release";
+  return std::nullopt;
+}
+
+/// Formats that a card only stores are slower there, and a plan that mixes such cards with others is uneven.
+Warning stored_only(const spec::Plan& plan) {
+  for (int index : devices_by_rank(plan)) {
+    const spec::Device& device = plan.cluster.devices[static_cast<std::size_t>(index)];
+    const DtypeSupport support = dtype_support(device, plan.model.dtype, plan_version(plan));
+    if (support.kind != DtypeSupport::Kind::weight_only) continue;
+    return device.name + " stores " + std::string(spec::name(plan.model.dtype)) + " weights but computes in 16 bits" +
+           (support.reason.empty() ? "" : " (" + support.reason + ")") + ": they save memory, not time";
   }
   return std::nullopt;
 }
@@ -135,7 +137,7 @@ std::vector<std::string> launch_warnings(const spec::Plan& plan) {
   std::vector<std::string> out;
   for (const Warning& warning :
        {past_the_table(plan), few_sequences(plan), more_than_free(plan), high_share(plan), asynchronous_on_v1(plan),
-        cohorts(plan), speculation(plan), missing_flag(plan), other_split(plan)})
+        cohorts(plan), speculation(plan), missing_flag(plan), stored_only(plan), other_split(plan)})
     if (warning) out.push_back(*warning);
   return out;
 }

@@ -5,6 +5,7 @@
 
 #include "planner/cost/assess.h"
 #include "planner/engines/vllm_rules.h"
+#include "planner/input/input_error.h"
 #include "planner/search/build_plan.h"
 #include "planner/search/device_orders.h"
 #include "planner/search/finalists.h"
@@ -48,6 +49,9 @@ spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Eva
   const Request request = as_started(asked);
   const Question question = question_of(request, book);
   const spec::Parallel parallel{*request.tp, *request.pp, *request.dp};
+  if (const std::string fault = order_fault(question, given_order(parallel)); !fault.empty())
+    throw input::InputError("--dtype", "", "a number format that vLLM " + question.vllm + " runs on these cards",
+                            fault);
   spec::Plan plan = build_plan(question, parallel, stated_setting(question, parallel),
                                first_partition(question, parallel.pp), given_order(parallel));
   cost::assess_memory(plan);

@@ -13,8 +13,8 @@ namespace ppplan::search {
 /// Throws InputError for values that contradict the model or the cluster.
 spec::Plan configured_plan(const Request& request, cost::CostBook& book, const Evaluator& simulate);
 
-/// For a configuration that does not fit: the plan with the same tp, pp and dp, and what else the request pins apart from
-/// the partition, that does; nothing when none does.
+/// For a configuration that does not fit: the plan with the same tp, pp and dp, and what else the request pins apart
+/// from the partition, that does; nothing when none does.
 std::optional<spec::Plan> mended_plan(const Request& request, cost::CostBook& book, const Evaluator& simulate);
 
 }  // namespace ppplan::search

@@ -10,6 +10,8 @@
 #include <set>
 #include <tuple>
 
+#include "planner/engines/dtype_support.h"
+
 namespace ppplan::search {
 
 namespace {
@@ -286,14 +288,27 @@ std::vector<DeviceOrder> device_orders(const spec::ClusterSpec& cluster, const s
   return orders;
 }
 
+std::string order_fault(const Question& question, const DeviceOrder& order) {
+  for (const int device : order) {
+    std::string fault = engines::format_fault(
+        question.request.model, question.request.cluster.devices[static_cast<std::size_t>(device)], question.vllm);
+    if (!fault.empty()) return fault;
+  }
+  return "";
+}
+
 std::vector<DeviceOrder> device_orders(const Question& question, const spec::Parallel& parallel, std::size_t most) {
   const Request& request = question.request;
   const DeviceOrder given = given_order(parallel);
   const bool fixed = request.keep_order || request.partition;
   const bool may_cross = request.tp.has_value();
-  if (fixed && group_fault(request.cluster, parallel, given, may_cross).empty()) return {given};
-  std::vector<DeviceOrder> orders = device_orders(request.cluster, parallel, most);
-  if (orders.empty() && may_cross && group_fault(request.cluster, parallel, given, true).empty()) return {given};
+  std::vector<DeviceOrder> orders;
+  if (fixed && group_fault(request.cluster, parallel, given, may_cross).empty())
+    orders = {given};
+  else
+    orders = device_orders(request.cluster, parallel, most);
+  if (orders.empty() && may_cross && group_fault(request.cluster, parallel, given, true).empty()) orders = {given};
+  std::erase_if(orders, [&](const DeviceOrder& order) { return !order_fault(question, order).empty(); });
   return orders;
 }
 

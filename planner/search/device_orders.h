@@ -28,6 +28,8 @@ std::vector<DeviceOrder> device_orders(const spec::ClusterSpec& cluster, const s
 /// The same for a question: only the given order where the request keeps it or pins a partition, whose entries belong
 /// to devices; a pinned tp may cross nodes when nothing else is possible.
 std::vector<DeviceOrder> device_orders(const Question& question, const spec::Parallel& parallel, std::size_t most);
+/// Why a card of `order` can't serve the question's model ("fp8 weights on t4: ..."); "" when all can.
+std::string order_fault(const Question& question, const DeviceOrder& order);
 /// Why the groups of `order` are none: unequal cards, or more than one node ("TP 4: devices 2 and 3 of one group would
 /// be rtx3090 and rtx3060"); "" when they are.
 std::string group_fault(const spec::ClusterSpec& cluster, const spec::Parallel& parallel, const DeviceOrder& order,

@@ -28,8 +28,12 @@ bool as_pinned(const Request& request, const spec::Parallel& parallel) {
 
 // Some order of the devices must put every group on equal cards of one node.
 void check_groups(const Question& question, Factorization& it) {
-  if (!device_orders(question, it.parallel, 1).empty()) return;
+  if (!device_orders(question, it.parallel, 512).empty()) return;
   const DeviceOrder given = given_order(it.parallel);
+  if (it.reason = order_fault(question, given); !it.reason.empty()) {
+    it.kind = "a card can't run the number format";
+    return;
+  }
   it.reason = group_fault(question.request.cluster, it.parallel, given, true);
   it.kind = it.reason.empty() ? "TP group spans nodes" : "TP group mixes cards";
   if (it.reason.empty()) it.reason = group_fault(question.request.cluster, it.parallel, given, false);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "planner/engines/dtype_support.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/plan_json.h"
@@ -105,6 +106,21 @@ void echo(const CLI::App& app, std::map<std::string, std::string>& inputs) {
       inputs[option->get_name().substr(2)] = fmt::format("{}", fmt::join(option->results(), " "));
 }
 
+/// Cards without bf16 get the model in fp16, as vLLM's message asks for.
+void to_fp16_where_needed(search::Request& request, const InputFlags& flags) {
+  spec::ModelSpec& model = request.model;
+  const std::string version = flags.vllm.empty() ? engines::newest_vllm() : flags.vllm;
+  for (const spec::Device& device : request.cluster.devices) {
+    if (model.activation_dtype != spec::DType::bf16 || flags.dtype == "bf16") return;
+    const auto support = engines::dtype_support(device, spec::DType::bf16, version);
+    if (support.kind != engines::DtypeSupport::Kind::unsupported) continue;
+    for (spec::DType* dtype :
+         {&model.dtype, &model.attention_dtype, &model.expert_dtype, &model.activation_dtype, &model.kv_dtype})
+      if (*dtype == spec::DType::bf16) *dtype = spec::DType::fp16;
+    request.assumed.push_back("fp16, for " + device.name + " has no bf16");
+  }
+}
+
 void note_assumed(const InputFlags& flags, search::Request& request) {
   const auto unless = [&](bool given, const char* flag) {
     if (!given) request.assumed.emplace_back(flag);
@@ -197,6 +213,7 @@ search::Request request_from(const CLI::App& app, const InputFlags& flags) {
   search::Request request;
   request.model = model_of(flags);
   request.cluster = spec::read_cluster(flags.cluster);
+  to_fp16_where_needed(request, flags);
   request.workload = workload_of(flags, request.model);
   request.tp = positive(flags.tp, "--tp");
   request.pp = positive(flags.pp, "--pp");
