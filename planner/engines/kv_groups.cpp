@@ -31,17 +31,7 @@ struct Bucket {
 bool keeps(const spec::Layer& layer) { return layer.attention.kind != AttentionKind::none; }
 bool is_linear(const spec::Layer& layer) { return layer.attention.kind == AttentionKind::linear; }
 
-std::int64_t token_bytes(const spec::ModelSpec& model, const spec::Layer& layer, int tp, const MemoryRules& rules) {
-  const spec::Attention& a = layer.attention;
-  const std::int64_t plain = spec::kv_bytes_per_token(model, layer, tp);
-  if (a.kind != AttentionKind::mla || a.index_dim == 0 || model.kv_dtype != spec::DType::fp8) return plain;
-  // Sparse attention packs its latent vector in a layout of its own; the indexer's keys stay.
-  const std::int64_t latent = a.kv_lora_rank + a.rope_dim;
-  return plain - latent + static_cast<std::int64_t>(rules.value("sparse_mla_fp8_bytes_per_token"));
-}
-
-Kept kept_by(const spec::ModelSpec& model, const spec::Layer& layer, int tp, int block_tokens, bool whole,
-             const MemoryRules& rules) {
+Kept kept_by(const spec::ModelSpec& model, const spec::Layer& layer, int tp, int block_tokens, bool whole) {
   Kept kept;
   const spec::Attention& a = layer.attention;
   kept.block_tokens = block_tokens;
@@ -50,7 +40,7 @@ Kept kept_by(const spec::ModelSpec& model, const spec::Layer& layer, int tp, int
     kept.page_bytes = spec::state_bytes_per_sequence(model, layer, tp);
     return kept;
   }
-  kept.page_bytes = block_tokens * token_bytes(model, layer, tp, rules);
+  kept.page_bytes = block_tokens * spec::kv_bytes_per_token(model, layer, tp);
   if (whole || (a.kind != AttentionKind::sliding_window && a.kind != AttentionKind::chunked)) return kept;
   kept.kind = a.kind;
   kept.window = a.window;
@@ -72,7 +62,7 @@ int hybrid_block_tokens(const spec::ModelSpec& model, const std::vector<spec::La
   for (const spec::Layer& layer : layers) {
     if (is_linear(layer)) state = std::max(state, spec::state_bytes_per_sequence(model, layer, tp));
     if (is_linear(layer) || !keeps(layer)) continue;
-    const std::int64_t one = token_bytes(model, layer, tp, rules);
+    const std::int64_t one = spec::kv_bytes_per_token(model, layer, tp);
     token = token == 0 ? one : std::min(token, one);
     latent = latent || layer.attention.kind == AttentionKind::mla;
   }
@@ -179,7 +169,7 @@ KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int s
   const int block = hybrid_block_tokens(model, layers, tp, block_tokens, rules);
   std::vector<Kept> kept;
   for (const spec::Layer& layer : layers)
-    kept.push_back(keeps(layer) ? kept_by(model, layer, tp, block, whole, rules) : Kept{.page_bytes = 0});
+    kept.push_back(keeps(layer) ? kept_by(model, layer, tp, block, whole) : Kept{.page_bytes = 0});
   KvLayout layout;
   layout.window_of_every_batch = rules.is("kv_window_of_every_batch");
   layout.capacity_by_requests = rules.is("kv_capacity_by_requests");

@@ -1,5 +1,6 @@
 #include "planner/verify/model_facts.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -9,10 +10,16 @@ namespace {
 using input::Node;
 
 constexpr std::int64_t most = 1 << 30;
+constexpr std::int64_t most_bytes = std::int64_t{1} << 53;
 constexpr std::size_t most_layers = 1 << 16;
 
 double whole(const Node& node, const char* key, std::int64_t low = 1) {
   return static_cast<double>(node.at(key).integer(low, most));
+}
+
+bool has(const Node& node, const char* key) {
+  const auto found = node.find(key);
+  return found && found->boolean();
 }
 
 /// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and zero point per 128.
@@ -30,50 +37,189 @@ double format_bytes(const Node& node) {
   return found->second;
 }
 
-struct Elements {
-  double matrices = 0;  // in the weights' format
-  double vectors = 0;   // in the activations'
+/// Bytes per element of the model's kinds of tensors.
+struct Formats {
+  double hidden = 0;
+  double dense = 0, attention = 0, expert = 0, plain = 0, kv = 0;
+  bool kv_fp8 = false;
 };
 
-/// Routers stay in the activations' format.
-Elements feed_forward_elements(const Node& block, double hidden) {
-  const double one = 3 * hidden * whole(block, "intermediate");
-  if (block.at("kind").text() != "moe") return {one, 0};
-  const double experts = whole(block, "experts");
-  const auto gate = block.find("shared_gate");
-  return {experts * one + 3 * hidden * whole(block, "shared_intermediate", 0),
-          hidden * (experts + (gate && gate->boolean() ? 1 : 0))};
+Formats formats_of(const Node& model) {
+  Formats out;
+  const auto or_else = [&](const char* key, double otherwise) {
+    const auto found = model.find(key);
+    return found ? format_bytes(*found) : otherwise;
+  };
+  out.hidden = whole(model, "hidden");
+  out.dense = format_bytes(model.at("dtype"));
+  out.attention = or_else("attention_dtype", out.dense);
+  out.expert = or_else("expert_dtype", out.dense);
+  out.plain = or_else("activation_dtype", model.at("dtype").text() == "fp32" ? 4 : 2);
+  out.kv = format_bytes(model.at("kv_dtype"));
+  out.kv_fp8 = model.at("kv_dtype").text() == "fp8";
+  return out;
 }
 
-LayerFacts layer_facts(const Node& layer, double hidden, double matrix_bytes, double vector_bytes, double kv_bytes) {
-  const Node attention = layer.at("attention");
-  const double q = whole(attention, "heads");
-  const double k = whole(attention, "kv_heads");
-  const double d = whole(attention, "head_dim");
-  const Elements block = feed_forward_elements(layer.at("feed_forward"), hidden);
-  const double matrices = hidden * (q + 2 * k) * d + q * d * hidden + block.matrices;
-  const double vectors = 2 * hidden + (attention.at("qkv_bias").boolean() ? (q + 2 * k) * d : 0) +
-                         (attention.at("qk_norm").boolean() ? 2 * d : 0) + block.vectors;
-  return {std::ceil(matrices * matrix_bytes) + vectors * vector_bytes, 2 * d * kv_bytes,
-          attention.at("kv_heads").integer(1, most)};
+void add_heads(const Node& a, const Formats& f, LayerFacts& out) {
+  const double q = whole(a, "heads"), k = whole(a, "kv_heads"), d = whole(a, "head_dim");
+  const bool bias = has(a, "qkv_bias"), all_heads = has(a, "qk_norm_all_heads");
+  out.even_bytes += f.attention * f.hidden * q * d * (has(a, "output_gate") ? 3 : 2);
+  out.kv_head_bytes += f.attention * f.hidden * 2 * k * d;
+  out.even_bytes += f.plain * ((bias ? q * d : 0) + (has(a, "sinks") ? q : 0) + (all_heads ? q * d : 0));
+  out.kv_head_bytes += f.plain * ((bias ? 2 * k * d : 0) + (all_heads ? k * d : 0));
+  out.whole_bytes += f.plain * ((has(a, "qk_norm") && !all_heads ? 2 * d : 0) + (has(a, "output_bias") ? f.hidden : 0));
+  out.kv_bytes_of_head_pair = 2 * d * f.kv;
+  out.kv_heads = a.at("kv_heads").integer(1, most);
+}
+
+void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
+  const double n = whole(a, "heads"), qr = whole(a, "q_lora_rank", 0), c = whole(a, "kv_lora_rank");
+  const double nope = whole(a, "nope_dim", 0), rope = whole(a, "rope_dim", 0), v = whole(a, "value_dim");
+  const double keys = whole(a, "index_heads", 0), dim = whole(a, "index_dim", 0);
+  out.even_bytes += f.attention * ((qr > 0 ? qr : f.hidden) * n * (nope + rope) + c * n * (nope + v) + n * v * f.hidden);
+  out.whole_bytes += f.attention * f.hidden * (qr + c + rope) + f.plain * (qr + c);
+  out.latent_bytes = (c + rope) * f.kv;
+  out.kv_heads = 0;
+  if (keys == 0) return;
+  out.whole_bytes += f.attention * (qr * keys + f.hidden) * dim + f.plain * (2 * dim + f.hidden * keys);
+  // One fp8 key and its 4-byte scales a token; with an fp8 cache sparse attention keeps c in fp8 with a 4-byte scale
+  // per 128, and the rotary part in 2 bytes.
+  if (f.kv_fp8) out.latent_bytes = c + 4 * std::ceil(c / 128) + 2 * rope;
+  out.latent_bytes += dim + 4 * std::ceil(dim / 128);
+}
+
+void add_linear(const Node& a, const Formats& f, LayerFacts& out) {
+  const double key = whole(a, "key_heads") * whole(a, "key_head_dim");
+  const double heads = whole(a, "value_heads"), v = whole(a, "value_head_dim"), taps = whole(a, "conv_kernel");
+  out.even_bytes += f.attention * f.hidden * (2 * key + 3 * heads * v);
+  out.even_bytes += f.plain * (2 * f.hidden * heads + (2 * key + heads * v) * taps + 2 * heads);
+  out.whole_bytes += f.plain * v;
+  out.kv_heads = 0;
+  out.state_channels = 2 * key + heads * v;
+  out.state_taps = taps - 1;
+  out.channel_bytes = f.plain;
+  out.state_heads = a.at("value_heads").integer(1, most);
+  out.head_state = v * whole(a, "key_head_dim");
+  out.recurrent_bytes = whole(a, "state_bytes_per_element");
+}
+
+void add_attention(const Node& a, const Formats& f, LayerFacts& out) {
+  out.attention = a.at("kind").text();
+  if (out.attention == "mla") return add_mla(a, f, out);
+  if (out.attention == "linear") return add_linear(a, f, out);
+  out.kv_heads = 0;
+  if (out.attention == "none") return;
+  if (out.attention == "sliding_window" || out.attention == "chunked") out.window = a.at("window").integer(1, most);
+  add_heads(a, f, out);
+}
+
+/// Routers stay in the activations' format.
+void add_feed_forward(const Node& block, const Formats& f, LayerFacts& out) {
+  const std::string kind = block.at("kind").text();
+  if (kind == "none") return;
+  const double i = whole(block, "intermediate");
+  if (kind != "moe") {
+    out.even_bytes += f.dense * 3 * f.hidden * i;
+    return;
+  }
+  out.experts = block.at("experts").integer(1, most);
+  const auto experts = static_cast<double>(out.experts);
+  out.expert_bytes += experts * f.expert * 3 * f.hidden * i;
+  if (has(block, "expert_bias")) out.expert_bytes += experts * f.plain * (2 * i + f.hidden);
+  out.even_bytes += f.dense * 3 * f.hidden * whole(block, "shared_intermediate", 0);
+  out.whole_bytes += f.plain * (f.hidden * experts + (has(block, "shared_gate") ? f.hidden : 0) +
+                                (has(block, "router_bias") ? experts : 0));
+}
+
+LayerFacts layer_facts(const Node& layer, const Formats& f) {
+  LayerFacts out;
+  add_attention(layer.at("attention"), f, out);
+  add_feed_forward(layer.at("feed_forward"), f, out);
+  const auto norms = layer.find("norms");
+  out.whole_bytes += f.plain * f.hidden * (norms ? static_cast<double>(norms->integer(0, most)) : 2);
+  out.weight_bytes = std::ceil(out.even_bytes + out.kv_head_bytes + out.whole_bytes + out.expert_bytes);
+  return out;
+}
+
+std::vector<LayerFacts> read_layers(const Node& runs, const Formats& formats) {
+  std::vector<LayerFacts> out;
+  for (const Node& run : runs.items()) {
+    const auto room = static_cast<std::int64_t>(most_layers - out.size());
+    const auto count = static_cast<std::size_t>(run.at("count").integer(1, room));
+    out.insert(out.end(), count, layer_facts(run, formats));
+  }
+  return out;
+}
+
+void scale(LayerFacts& layer, double bytes) {
+  if (layer.weight_bytes <= 0) return;
+  const double factor = bytes / layer.weight_bytes;
+  for (double* sum : {&layer.even_bytes, &layer.kv_head_bytes, &layer.whole_bytes, &layer.expert_bytes}) *sum *= factor;
+  layer.weight_bytes = bytes;
+}
+
+/// What the checkpoint's headers say in place of what the dimensions give.
+void take_stated(const Node& stated, ModelFacts& facts) {
+  const auto sizes = stated.at("layer_bytes").items();
+  if (sizes.size() != facts.layers.size()) stated.at("layer_bytes").fail("one size per layer");
+  for (std::size_t i = 0; i < sizes.size(); ++i)
+    scale(facts.layers[i], static_cast<double>(sizes[i].integer(0, most_bytes)));
+  const auto replace = [&](const char* key, double& value) {
+    const std::int64_t bytes = stated.at(key).integer(0, most_bytes);
+    if (bytes > 0) value = static_cast<double>(bytes);
+  };
+  replace("embedding_bytes", facts.embedding_bytes);
+  replace("head_bytes", facts.head_bytes);
+  replace("tower_bytes", facts.tower_bytes);
 }
 
 }  // namespace
 
 ModelFacts model_facts(const Node& model) {
   ModelFacts facts;
-  const double hidden = whole(model, "hidden");
-  const double matrix_bytes = format_bytes(model.at("dtype"));
-  const double vector_bytes = model.at("dtype").text() == "fp32" ? 4 : 2;
-  const double kv_bytes = format_bytes(model.at("kv_dtype"));
-  for (const Node& run : model.at("layers").items()) {
-    const auto room = static_cast<std::int64_t>(most_layers - facts.layers.size());
-    const auto count = static_cast<std::size_t>(run.at("count").integer(1, room));
-    facts.layers.insert(facts.layers.end(), count, layer_facts(run, hidden, matrix_bytes, vector_bytes, kv_bytes));
-  }
-  facts.end_bytes = whole(model, "vocabulary") * hidden * vector_bytes;
+  const Formats formats = formats_of(model);
+  facts.layers = read_layers(model.at("layers"), formats);
+  if (const auto draft = model.find("draft_layers")) facts.draft_layers = read_layers(*draft, formats);
+  facts.draft_join_bytes = static_cast<double>(facts.draft_layers.size()) * formats.plain *
+                           (2 * formats.hidden * formats.hidden + 3 * formats.hidden);
+  facts.end_bytes = whole(model, "vocabulary") * formats.hidden * formats.plain;
+  facts.embedding_bytes = facts.head_bytes = facts.end_bytes;
+  facts.norm_bytes = formats.hidden * formats.plain;
+  if (const auto tower = model.find("tower"))
+    facts.tower_bytes = static_cast<double>(tower->at("parameters").integer(0, most_bytes)) * formats.plain;
   facts.tied = model.at("tied_embedding").boolean();
+  if (const auto stated = model.find("stated")) take_stated(*stated, facts);
   return facts;
+}
+
+double rank_weight_bytes(const LayerFacts& layer, std::int64_t tp, std::int64_t expert_ranks) {
+  const auto ranks = static_cast<double>(tp);
+  const auto heads = static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads));
+  const double held = static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / tp));
+  double experts = layer.expert_bytes / ranks;
+  if (expert_ranks > 0 && layer.experts > 0) {
+    const std::int64_t most_held = (layer.experts + expert_ranks - 1) / expert_ranks;
+    experts = layer.expert_bytes * static_cast<double>(most_held) / static_cast<double>(layer.experts);
+  }
+  return layer.even_bytes / ranks + layer.kv_head_bytes * held / heads + layer.whole_bytes + experts;
+}
+
+double rank_kv_bytes_per_token(const LayerFacts& layer, std::int64_t tp) {
+  if (layer.attention == "linear" || layer.attention == "none") return 0;
+  if (layer.attention == "mla") return layer.latent_bytes;
+  return static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / tp)) * layer.kv_bytes_of_head_pair;
+}
+
+double rank_state_bytes(const LayerFacts& layer, std::int64_t tp) {
+  const double channels = std::floor(layer.state_channels / static_cast<double>(tp));
+  return channels * layer.state_taps * layer.channel_bytes +
+         static_cast<double>(layer.state_heads / tp) * layer.head_state * layer.recurrent_bytes;
+}
+
+double rank_draft_bytes(const ModelFacts& model, std::int64_t tp, std::int64_t expert_ranks) {
+  double sum = model.draft_join_bytes;
+  for (const LayerFacts& layer : model.draft_layers) sum += rank_weight_bytes(layer, tp, expert_ranks);
+  return sum;
 }
 
 }  // namespace ppplan::verify

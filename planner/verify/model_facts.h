@@ -1,11 +1,13 @@
-// Bytes of a model's parts, from the dimensions that a document states.
+// Bytes of a model's parts, from the dimensions that a document states, without the code that planned with them.
 //
-// Per layer (h hidden, q heads, k KV heads, d head dimension, i intermediate, E experts, n of them per token, s shared
-// width):
-//   matrices  h (q + 2 k) d + q d h  +  3 h i                              dense
-//                                       E 3 h i + 3 h s + h (E + [s > 0])  mixture of experts, router included
-//   vectors   2 h norms, (q + 2 k) d biases, 2 d query and key norms
-// Matrices take the bytes of the weights' format, vectors, embedding and head 2 (4 when the model is fp32).
+// Each layer's weights fall into four sums by how t ranks of tensor parallelism divide them (h hidden):
+//   even        1/t each: queries, outputs, dense blocks, linear attention, expanding projections of mla
+//   kv heads    max(1, k / t) of k heads: keys and values with their biases
+//   whole       on every rank: norms, routers, output biases, compressing projections of mla, indexers
+//   experts     1/t each, or ceil(E / ranks) of E with expert parallelism
+// Matrices take the bytes of their format, vectors, routers, embedding and head those of the activations (2, or 4 when
+// the model is fp32, unless stated). Where the document states the checkpoint's bytes of a layer, those count, divided
+// in the sums' proportion.
 #pragma once
 
 #include <cstdint>
@@ -17,19 +19,49 @@
 namespace ppplan::verify {
 
 struct LayerFacts {
-  double weight_bytes = 0;           // of the whole layer, over all tensor-parallel ranks
+  double weight_bytes = 0;           // of the whole layer, every part once
   double kv_bytes_of_head_pair = 0;  // of one token: key and value of one KV head
   std::int64_t kv_heads = 1;
+
+  std::string attention = "gqa";  // gqa, sliding_window, chunked, mla, linear or none
+  std::int64_t window = 0;        // tokens of a sliding window or a chunk, else 0
+  double even_bytes = 0;
+  double kv_head_bytes = 0;
+  double whole_bytes = 0;
+  double expert_bytes = 0;
+  std::int64_t experts = 0;
+  double latent_bytes = 0;     // of one token with mla, indexer included: the same on every rank
+  double state_channels = 0;   // of the convolution, over all ranks, kept for state_taps tokens each
+  double state_taps = 0;
+  double channel_bytes = 2;    // per element of the convolution's state
+  std::int64_t state_heads = 0;  // of the recurrence, each with head_state elements
+  double head_state = 0;
+  double recurrent_bytes = 2;  // per element of the recurrent state
   bool operator==(const LayerFacts&) const = default;
 };
 
 struct ModelFacts {
   std::vector<LayerFacts> layers;
-  double end_bytes = 0;  // of the embedding; the head has as many
+  double end_bytes = 0;  // of the embedding by its dimensions; the head has as many
+  double embedding_bytes = 0;  // as the checkpoint states them, else end_bytes
+  double head_bytes = 0;
+  double norm_bytes = 0;   // the final one
+  double tower_bytes = 0;
   bool tied = false;
+  std::vector<LayerFacts> draft_layers;
+  double draft_join_bytes = 0;  // projection [2 h, h] and three norms of all draft layers, whole on every rank
 };
 
 /// Throws InputError for missing or impossible dimensions.
 ModelFacts model_facts(const input::Node& model);
+
+/// Weight bytes of a layer on one of `tp` ranks; experts over `expert_ranks` where that is not 0.
+double rank_weight_bytes(const LayerFacts& layer, std::int64_t tp, std::int64_t expert_ranks = 0);
+/// KV bytes of one token on one of `tp` ranks.
+double rank_kv_bytes_per_token(const LayerFacts& layer, std::int64_t tp);
+/// Bytes of one sequence's state on one of `tp` ranks; 0 unless the layer is linear.
+double rank_state_bytes(const LayerFacts& layer, std::int64_t tp);
+/// Draft layers and their joins on one rank; copies of embedding and head not included.
+double rank_draft_bytes(const ModelFacts& model, std::int64_t tp, std::int64_t expert_ranks = 0);
 
 }  // namespace ppplan::verify
