@@ -1,5 +1,7 @@
 #include "planner/search/configured.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <atomic>
 
@@ -64,6 +66,37 @@ spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Eva
   add_launch(plan);
   add_neighbours(question, plan, {}, counts);
   return plan;
+}
+
+Request request_of(const spec::Plan& plan) {
+  Request request;
+  request.model = plan.model;
+  request.cluster = plan.cluster;
+  request.workload = plan.workload;
+  request.max_model_len = plan.max_model_len;
+  request.gpu_memory_utilization = plan.gpu_memory_utilization;
+  request.engine = plan.engine;
+  request.corrections = plan.corrections;
+  request.vllm = plan.provenance.vllm;
+  request.top = 1;
+  return request;
+}
+
+std::vector<Alternative> alternatives_to(const spec::Plan& plan, cost::CostBook& book) {
+  const std::atomic<bool> never{false};
+  const Result result = search(request_of(plan), book, {}, {}, never);
+  std::vector<Alternative> all;
+  if (!result.plans.empty() && !(result.plans.front().parallel == plan.parallel)) {
+    const spec::Plan& best = result.plans.front();
+    all.push_back({best.parallel, std::string(spec::name(best.verdict)),
+                   fmt::format("the best for the goal {} in closed form: {:.4g} output tokens/s, {:.4g} s to the first "
+                               "token, {:.4g} s per output token",
+                               spec::name(plan.workload.goal), best.predicted.output_tokens_per_s,
+                               best.predicted.ttft_s, best.predicted.tpot_s)});
+  }
+  for (const Alternative& other : result.alternatives)
+    if (!(other.parallel == plan.parallel)) all.push_back(other);
+  return all;
 }
 
 std::optional<spec::Plan> mended_plan(const Request& asked, cost::CostBook& book, const Evaluator& simulate) {

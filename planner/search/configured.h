@@ -13,6 +13,11 @@ namespace ppplan::search {
 /// Throws InputError for values that contradict the model or the cluster.
 spec::Plan configured_plan(const Request& request, cost::CostBook& book, const Evaluator& simulate);
 
+/// The question that a plan answers, with nothing of the answer pinned but its limits on lengths and batches.
+Request request_of(const spec::Plan& plan);
+/// What the other factorizations do, in closed form: the best of them that beats `plan` first.
+std::vector<Alternative> alternatives_to(const spec::Plan& plan, cost::CostBook& book);
+
 /// For a configuration that does not fit: the plan with the same tp, pp and dp, and what else the request pins apart
 /// from the partition, that does; nothing when none does.
 std::optional<spec::Plan> mended_plan(const Request& request, cost::CostBook& book, const Evaluator& simulate);

@@ -69,7 +69,9 @@ TEST(Check, OffersAPartitionThatStartsWhereTheDefaultDoesNot) {
   const Json document = json_of(outcome);
   ASSERT_TRUE(document.contains("mended")) << document.at("warnings");
   EXPECT_THAT(document.at("mended").at("verdict"), AnyOf("FITS", "TIGHT"));
-  EXPECT_GT(document.at("mended").at("partition").at(0), document.at("mended").at("partition").at(1));
+  const Json& mended = document.at("mended");
+  const std::size_t large = mended.at("stages").at(0).at("devices").at(0).at(0) == 0 ? 0 : 1;
+  EXPECT_GT(mended.at("partition").at(large), mended.at("partition").at(1 - large));
 }
 
 TEST(Check, NeedsOneQuestion) {
@@ -123,8 +125,8 @@ TEST(Emit, EveryKindOfTextComesForOneNodeAndForThree) {
           ppplan("search --model Qwen/Qwen3-14B " + std::string(cards) + " --pp 3 --tp 1 --emit " + kind);
       EXPECT_EQ(outcome.status, 0) << kind << " " << cards << outcome.err;
       EXPECT_THAT(outcome.out, HasSubstr("Qwen/Qwen3-14B")) << kind;
-      if (std::string(kind) != "k8s")
-        EXPECT_EQ(shell("/bin/sh -n " + written("emitted.sh", outcome.out)), 0) << kind << outcome.out;
+      if (std::string(kind) == "k8s") continue;
+      EXPECT_EQ(shell("/bin/sh -n " + written("emitted.sh", outcome.out)), 0) << kind << outcome.out;
     }
 }
 

@@ -53,13 +53,7 @@ input::Json document(const search::Request& request, const search::Result& resul
   out["interrupted"] = result.interrupted;
   out["plans"] = input::Json::array();
   for (const spec::Plan& plan : result.plans) out["plans"].push_back(spec::to_json(plan));
-  out["alternatives"] = input::Json::array();
-  for (const auto& a : result.alternatives)
-    out["alternatives"].push_back({{"tp", a.parallel.tp},
-                                   {"pp", a.parallel.pp},
-                                   {"dp", a.parallel.dp},
-                                   {"verdict", a.verdict},
-                                   {"reason", a.reason}});
+  out["alternatives"] = to_json(result.alternatives);
   out["pareto"] = input::Json::array();
   for (const spec::Plan& p : result.pareto)
     out["pareto"].push_back({{"tp", p.parallel.tp},

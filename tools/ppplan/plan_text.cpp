@@ -64,22 +64,6 @@ std::string ranking(const search::Result& result) {
 
 int size(const spec::Parallel& p) { return p.tp * p.pp * p.dp; }
 
-/// Those that use every device; the document holds all.
-std::string alternatives_text(const search::Result& result) {
-  if (result.alternatives.empty()) return "";
-  int all = 0;
-  for (const auto& a : result.alternatives) all = std::max(all, size(a.parallel));
-  std::string out = "\nalternatives\n";
-  std::size_t fewer = 0;
-  for (const auto& a : result.alternatives) {
-    if (size(a.parallel) == all)
-      out += fmt::format("  {:<17} {:<8} {}\n", parallel_text(a.parallel), a.verdict, wrapped(a.reason, 29));
-    else
-      ++fewer;
-  }
-  return out + (fewer > 0 ? fmt::format("  and {} on fewer devices: see --format json\n", fewer) : "");
-}
-
 std::string counts_text(const search::Counts& counts) {
   std::string out =
       fmt::format("\n{} candidates, {} evaluated, {} simulated", counts.enumerated, counts.evaluated, counts.simulated);
@@ -98,6 +82,33 @@ std::string one_plan(const spec::Plan& plan) {
 }
 
 }  // namespace
+
+/// Those that use every device; the document holds all.
+std::string alternatives_text(const std::vector<search::Alternative>& alternatives) {
+  if (alternatives.empty()) return "";
+  int all = 0;
+  for (const auto& a : alternatives) all = std::max(all, size(a.parallel));
+  std::string out = "\nalternatives\n";
+  std::size_t fewer = 0;
+  for (const auto& a : alternatives) {
+    if (size(a.parallel) == all)
+      out += fmt::format("  {:<17} {:<8} {}\n", parallel_text(a.parallel), a.verdict, wrapped(a.reason, 29));
+    else
+      ++fewer;
+  }
+  return out + (fewer > 0 ? fmt::format("  and {} on fewer devices: see --format json\n", fewer) : "");
+}
+
+input::Json to_json(const std::vector<search::Alternative>& alternatives) {
+  input::Json out = input::Json::array();
+  for (const auto& a : alternatives)
+    out.push_back({{"tp", a.parallel.tp},
+                   {"pp", a.parallel.pp},
+                   {"dp", a.parallel.dp},
+                   {"verdict", a.verdict},
+                   {"reason", a.reason}});
+  return out;
+}
 
 std::string warnings_text(const spec::Plan& plan) {
   std::string out;
@@ -175,7 +186,7 @@ std::string neighbours_text(const spec::Plan& plan) {
 }
 
 std::string search_text(const search::Result& result) {
-  if (result.plans.empty()) return "no plan\n" + alternatives_text(result);
+  if (result.plans.empty()) return "no plan\n" + alternatives_text(result.alternatives);
   const spec::Plan& best = result.plans.front();
   std::string out = question_text(best) + "\n";
   if (result.interrupted) out += "interrupted: the best so far\n\n";
@@ -189,7 +200,7 @@ std::string search_text(const search::Result& result) {
     out += fmt::format("\nbest pipeline, plan {}: {}\n", pipeline - result.plans.begin() + 1,
                        parallel_text(pipeline->parallel)) +
            one_plan(*pipeline) + (result.feasible ? "\n" + launch_text(*pipeline) : "");
-  out += alternatives_text(result) + counts_text(result.counts);
+  out += alternatives_text(result.alternatives) + counts_text(result.counts);
   if (result.feasible) out += "\n" + launch_text(best);
   return out;
 }
