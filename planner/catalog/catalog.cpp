@@ -42,8 +42,28 @@ const input::Document& gpus() {
   return document;
 }
 
+const input::Document& dtypes() {
+  static const input::Document document = load("dtypes.json");
+  return document;
+}
+
 const input::Document& vllm() {
   static const input::Document document = load("vllm.json");
+  return document;
+}
+
+const input::Document& vllm_flags() {
+  static const input::Document document = load("vllm_flags.json");
+  return document;
+}
+
+const input::Document& vllm_log() {
+  static const input::Document document = load("vllm_log.json");
+  return document;
+}
+
+const input::Document& memory() {
+  static const input::Document document = load("memory.json");
   return document;
 }
 

@@ -4,14 +4,13 @@
 #include <cmath>
 #include <limits>
 
+#include "planner/cost/activation_memory.h"
 #include "planner/cost/assess.h"
 
 namespace ppplan::cost {
 namespace {
 
-constexpr double mebi = 1024.0 * 1024.0;
-constexpr double gibi = 1024.0 * mebi;
-constexpr int kv_block_tokens = 16;
+using engines::MemoryRules;
 
 bool on_host(const spec::Plan& plan, const spec::Stage& stage) {
   return plan.cluster.devices[static_cast<std::size_t>(stage.devices.front().front())].name == "cpu-core";
@@ -27,100 +26,193 @@ std::int64_t smallest(const spec::Plan& plan, const spec::Stage& stage, Value va
   return least;
 }
 
-std::int64_t weights(const spec::Plan& plan, const spec::Stage& stage) {
+bool is_last(const spec::Plan& plan, const spec::Stage& stage) {
+  return stage.end_layer == static_cast<int>(plan.model.layers.size());
+}
+
+std::int64_t share(const spec::Plan& plan, std::int64_t whole) {
+  return (whole + plan.parallel.tp - 1) / plan.parallel.tp;
+}
+
+spec::Sharding sharding(const spec::Plan& plan) {
+  return {plan.parallel.tp, plan.engine.expert_parallel ? plan.parallel.tp * plan.parallel.dp : 0};
+}
+
+std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
   std::int64_t sum = 0;
-  for (int l = stage.first_layer; l < stage.end_layer; ++l)
-    sum += spec::weight_bytes(plan.model, plan.model.layers[static_cast<std::size_t>(l)]);
-  return sum / plan.parallel.tp;
-}
-
-/// Elements per token alive at once on a device while a layer runs.
-double widest_layer(const spec::Plan& plan, const spec::Stage& stage) {
-  const double tp = plan.parallel.tp;
-  double widest = 0;
+  std::int64_t one = 0;
+  const auto& layers = plan.model.layers;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
-    const auto& layer = plan.model.layers[static_cast<std::size_t>(l)];
-    const auto& a = layer.attention;
-    const auto& f = layer.feed_forward;
-    const double attention = (2.0 * a.heads + 2.0 * std::max<double>(a.kv_heads, tp)) * a.head_dim / tp;
-    const double per_expert = f.kind == spec::FeedForwardKind::moe ? std::max(1, f.experts_per_token) : 1;
-    const double feed_forward = 3.0 * (f.intermediate * per_expert + f.shared_intermediate) / tp;
-    widest = std::max({widest, attention, feed_forward});
-  }
-  return widest;
-}
-
-double activation(const spec::Plan& plan, const spec::Stage& stage) {
-  const double element = plan.model.dtype == spec::DType::fp32 ? 4 : 2;
-  double sum =
-      plan.micro_batching.max_num_batched_tokens * element * (2.0 * plan.model.hidden + widest_layer(plan, stage));
-  if (stage.end_layer == static_cast<int>(plan.model.layers.size()))
-    sum += static_cast<double>(plan.micro_batching.max_num_seqs) * plan.model.vocabulary * 10.0;
-  return sum;
-}
-
-int captured_sizes(int max_num_seqs) {
-  const int largest = std::min(2 * max_num_seqs, 512);
-  int sizes = 0;
-  for (int size = 1; size <= largest; size += size < 4 ? size : size < 8 ? 4 : size < 256 ? 8 : 16) ++sizes;
-  return sizes;
-}
-
-double kv_bytes_per_token(const spec::Plan& plan, const spec::Stage& stage) {
-  double sum = 0;
-  for (int l = stage.first_layer; l < stage.end_layer; ++l) {
-    const auto& layer = plan.model.layers[static_cast<std::size_t>(l)];
-    const double heads = std::max(1.0, static_cast<double>(layer.attention.kv_heads / plan.parallel.tp));
-    sum += heads / layer.attention.kv_heads * static_cast<double>(spec::kv_bytes_per_token(plan.model, layer));
+    const auto index = static_cast<std::size_t>(l);
+    const bool known = l > stage.first_layer && !plan.model.stated && layers[index] == layers[index - 1];
+    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan));
+    sum += one;
   }
   return sum;
 }
 
-std::int64_t request_kv_bytes(const spec::Plan& plan, const spec::Stage& stage) {
-  const double blocks = std::ceil(static_cast<double>(plan.max_model_len) / kv_block_tokens);
-  return bytes(blocks * kv_block_tokens * kv_bytes_per_token(plan, stage));
+void add_weights(const spec::Plan& plan, const spec::Stage& stage, spec::StageMemory& memory) {
+  const std::int64_t embedding = share(plan, spec::embedding_bytes(plan.model));
+  const std::int64_t head = share(plan, spec::head_bytes(plan.model));
+  memory.weights_bytes = layers_weights(plan, stage);
+  if (stage.embedding) memory.embedding_bytes = embedding;
+  if (stage.head && !(plan.model.tied_embedding && stage.embedding)) memory.head_bytes = head;
+  if (stage.tower) memory.tower_bytes = share(plan, spec::tower_bytes(plan.model));
+  if (!plan.engine.draft || !is_last(plan, stage)) return;
+  // Over several stages the drafter can't share the target's tables.
+  memory.draft_bytes = spec::draft_bytes(plan.model, sharding(plan)) + (plan.parallel.pp > 1 ? embedding + head : 0);
 }
 
-void add_ends(const spec::Plan& plan, const spec::Stage& stage, spec::StageMemory& memory) {
-  if (stage.embedding) memory.embedding_bytes = spec::embedding_bytes(plan.model) / plan.parallel.tp;
-  const bool shared = plan.model.tied_embedding && stage.embedding;
-  if (stage.head && !shared) memory.head_bytes = spec::head_bytes(plan.model) / plan.parallel.tp;
+std::int64_t index_of(const spec::Plan& plan, const spec::Stage& stage) {
+  for (std::size_t s = 0; s < plan.stages.size(); ++s)
+    if (plan.stages[s].devices == stage.devices) return static_cast<std::int64_t>(s);
+  return -1;
+}
+
+struct Corrected {
+  std::int64_t budget_bytes = 0;  // of what lies in the budget
+  std::int64_t graph_bytes = 0;   // of graphs beside it
+  bool weights = false, activation = false, graphs = false, other = false, all = false;
+  double doubt_bytes = 0;  // squares
+};
+
+Corrected corrected(const spec::Plan& plan, const spec::Stage& stage, const MemoryRules& rules) {
+  Corrected out;
+  if (plan.corrections.empty()) return out;
+  const std::int64_t index = index_of(plan, stage);
+  for (const spec::Correction& it : plan.corrections) {
+    if (it.stage && *it.stage != index) continue;
+    const bool graphs = it.part == "cuda_graph";
+    (graphs && !rules.is("cuda_graphs_in_budget") ? out.graph_bytes : out.budget_bytes) += it.delta_bytes;
+    out.weights = out.weights || it.part == "weights";
+    out.activation = out.activation || it.part == "activation";
+    out.graphs = out.graphs || graphs;
+    out.other = out.other || it.part == "other";
+    out.all = out.all || it.part == "kv";
+    const double doubt = rules.value("repeat_uncertainty_bytes") +
+                         rules.value("correction_uncertainty") * std::abs(static_cast<double>(it.delta_bytes));
+    out.doubt_bytes += doubt * doubt;
+  }
+  return out;
+}
+
+double square(double value) { return value * value; }
+
+/// Of the budget's parts, squared.
+double budget_doubt(const spec::StageMemory& m, const ActivationMemory& activation, const MemoryRules& rules,
+                    const Corrected& known, bool host) {
+  const std::int64_t weights = m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes;
+  double sum = known.doubt_bytes;
+  if (known.all) return sum;
+  if (!known.weights) sum += square(rules.value("weights_uncertainty") * static_cast<double>(weights));
+  if (!known.activation) {
+    sum += square(rules.value("forward_uncertainty") * static_cast<double>(activation.forward_bytes));
+    sum += square(rules.value("encoder_uncertainty") * static_cast<double>(activation.encoder_bytes));
+    sum += square(rules.value("sampler_uncertainty") * static_cast<double>(activation.sampler_bytes));
+  }
+  if (!known.other && !host) sum += square(rules.value("non_torch_uncertainty_bytes"));
+  if (!known.graphs && m.cuda_graph_bytes > 0 && rules.is("cuda_graphs_in_budget"))
+    sum += square(rules.value("cuda_graph_uncertainty_bytes"));
+  return sum;
+}
+
+double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const Corrected& known, bool host) {
+  if (host) return 0;
+  double sum = square(rules.value("outside_uncertainty_bytes"));
+  if (m.cuda_graph_bytes > 0 && !rules.is("cuda_graphs_in_budget"))
+    sum += known.graphs ? square(rules.value("repeat_uncertainty_bytes"))
+                        : square(rules.value("cuda_graph_uncertainty_bytes"));
+  return sum;
+}
+
+/// Everything of the budget but KV.
+std::int64_t used_bytes(const spec::StageMemory& m, bool graphs_in_budget) {
+  return m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes + m.activation_bytes +
+         m.sampler_bytes + (graphs_in_budget ? m.cuda_graph_bytes : 0) + m.reserve_bytes;
+}
+
+void add_budget(const spec::Plan& plan, const spec::Stage& stage, spec::StageMemory& memory, bool graphs_in_budget) {
+  const std::int64_t used = used_bytes(memory, graphs_in_budget);
+  if (plan.engine.kv_cache_memory_bytes) {
+    memory.budget_bytes = std::max<std::int64_t>(0, used + *plan.engine.kv_cache_memory_bytes);
+  } else {
+    memory.budget_bytes = smallest(plan, stage, [&](const spec::Device& device) {
+      return static_cast<std::int64_t>(
+          std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
+    });
+  }
+  memory.kv_bytes = memory.budget_bytes - used;
+}
+
+/// Free memory beyond the budget, of the device that has least of it.
+std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory) {
+  return smallest(plan, stage, [&](const spec::Device& device) {
+    if (plan.engine.kv_cache_memory_bytes) return device.free_bytes - memory.budget_bytes;
+    return device.free_bytes -
+           static_cast<std::int64_t>(std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
+  });
+}
+
+std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,
+                           std::int64_t tokens) {
+  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
+         engines::request_blocks(layout, tokens, plan.micro_batching.max_num_batched_tokens,
+                                 plan.micro_batching.in_flight);
 }
 
 }  // namespace
 
-spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage) {
-  spec::StageMemory memory;
+engines::KvLayout kv_layout(const spec::Plan& plan) {
+  return engines::kv_layout(plan.model, plan.parallel.tp, plan.engine.block_size, plan.parallel.pp, plan.engine.draft,
+                            plan.provenance.vllm);
+}
+
+int kv_end(const spec::Plan& plan, const spec::Stage& stage) {
+  const bool draft = plan.engine.draft && is_last(plan, stage);
+  return stage.end_layer + (draft ? static_cast<int>(plan.model.draft_layers.size()) : 0);
+}
+
+spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout) {
+  const MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
   const bool host = on_host(plan, stage);
-  const int devices = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp;
-  memory.budget_bytes = smallest(plan, stage, [&](const spec::Device& device) {
-    return static_cast<std::int64_t>(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes));
-  });
-  memory.weights_bytes = weights(plan, stage);
-  add_ends(plan, stage, memory);
-  memory.activation_bytes = bytes(activation(plan, stage));
+  const bool in_budget = rules.is("cuda_graphs_in_budget");
+  const Corrected known = corrected(plan, stage, rules);
+  const ActivationMemory activation = activation_memory(plan, stage, rules);
+  spec::StageMemory memory;
+  add_weights(plan, stage, memory);
+  memory.activation_bytes = activation.forward_bytes + activation.encoder_bytes;
+  memory.sampler_bytes = activation.sampler_bytes;
   if (!host) {
-    const int layers = stage.end_layer - stage.first_layer;
-    memory.cuda_graph_bytes = bytes(0.15 * mebi * layers * captured_sizes(plan.micro_batching.max_num_seqs));
-    memory.other_bytes = bytes(0.55 * gibi + (devices > 1 ? 0.38 * gibi : 0));
+    const int devices = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp;
+    memory.activation_bytes +=
+        bytes(rules.value("non_torch_bytes") + (plan.parallel.tp > 1 ? rules.value("non_torch_group_bytes") : 0));
+    memory.cuda_graph_bytes = cuda_graph_bytes(plan, stage, rules);
+    memory.other_bytes = bytes(rules.value("context_bytes") + (devices > 1 ? rules.value("communicator_bytes") : 0)) +
+                         (in_budget ? 0 : std::max<std::int64_t>(0, memory.cuda_graph_bytes + known.graph_bytes));
   }
-  memory.kv_bytes = memory.budget_bytes - memory.weights_bytes - memory.embedding_bytes - memory.head_bytes -
-                    memory.activation_bytes - memory.cuda_graph_bytes;
-  const std::int64_t outside = smallest(plan, stage, [&](const spec::Device& device) {
-    return device.free_bytes -
-           static_cast<std::int64_t>(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes));
-  });
-  memory.margin_bytes = std::min(memory.kv_bytes - request_kv_bytes(plan, stage), outside - memory.other_bytes);
-  memory.uncertainty_bytes =
-      bytes((host ? 0 : 0.25 * gibi) + 0.01 * static_cast<double>(memory.weights_bytes) +
-            0.30 * static_cast<double>(memory.activation_bytes + memory.cuda_graph_bytes + memory.other_bytes));
+  memory.reserve_bytes = known.budget_bytes;
+  add_budget(plan, stage, memory, in_budget);
+  const std::int64_t room = memory.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len);
+  const std::int64_t outside = outside_bytes(plan, stage, memory) - memory.other_bytes;
+  memory.margin_bytes = std::min(room, outside);
+  memory.uncertainty_bytes = bytes(std::sqrt(room <= outside ? budget_doubt(memory, activation, rules, known, host)
+                                                             : outside_doubt(memory, rules, known, host)));
   return memory;
 }
 
+spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage) {
+  return stage_memory(plan, stage, kv_layout(plan));
+}
+
+std::int64_t stage_kv_blocks(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory,
+                             const engines::KvLayout& layout) {
+  return engines::blocks_in(layout, stage.first_layer, kv_end(plan, stage), memory.kv_bytes);
+}
+
 std::int64_t stage_kv_tokens(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory) {
-  if (memory.kv_bytes <= 0) return 0;
-  const double block_bytes = kv_block_tokens * kv_bytes_per_token(plan, stage);
-  return static_cast<std::int64_t>(static_cast<double>(memory.kv_bytes) / block_bytes) * kv_block_tokens;
+  const engines::KvLayout layout = kv_layout(plan);
+  return engines::tokens_of(layout, stage_kv_blocks(plan, stage, memory, layout), plan.max_model_len,
+                            plan.micro_batching.max_num_batched_tokens, plan.micro_batching.in_flight);
 }
 
 spec::Verdict verdict_of(const spec::StageMemory& memory) {
@@ -128,14 +220,97 @@ spec::Verdict verdict_of(const spec::StageMemory& memory) {
   return memory.margin_bytes >= 0 ? spec::Verdict::fits : spec::Verdict::oom;
 }
 
+std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& layout) {
+  const auto starts = [&](std::int64_t tokens) {
+    return std::all_of(plan.stages.begin(), plan.stages.end(), [&](const spec::Stage& stage) {
+      return stage.memory.kv_bytes > 0 && request_bytes(plan, stage, layout, tokens) <= stage.memory.kv_bytes &&
+             outside_bytes(plan, stage, stage.memory) >= stage.memory.other_bytes;
+    });
+  };
+  std::int64_t low = 0;
+  std::int64_t high = plan.model.max_position > 0 ? plan.model.max_position : plan.max_model_len;
+  while (low < high) {
+    const std::int64_t middle = low + (high - low + 1) / 2;
+    if (starts(middle))
+      low = middle;
+    else
+      high = middle - 1;
+  }
+  return low;
+}
+
+namespace {
+
+/// What start-up does on one stage, in its order, and by how much each is short.
+std::optional<spec::Failure> stage_failure(const spec::Plan& plan, const spec::Stage& stage, std::size_t index,
+                                           const engines::KvLayout& layout) {
+  const bool in_budget = engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget");
+  const spec::StageMemory& m = stage.memory;
+  const std::int64_t graphs_beside = in_budget ? 0 : m.cuda_graph_bytes;
+  const std::int64_t free = smallest(plan, stage, [](const spec::Device& device) { return device.free_bytes; });
+  const std::int64_t beside = m.other_bytes - std::min(m.other_bytes, graphs_beside);
+  const std::int64_t outside = outside_bytes(plan, stage, m);
+  const std::int64_t weights = m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes;
+  const std::int64_t room = free - beside - weights;
+  const std::pair<const char*, std::int64_t> steps[] = {
+      {"weights", plan.engine.kv_cache_memory_bytes ? room : std::min(outside - beside, room)},
+      {"profile", room - m.activation_bytes},
+      {"sampler", room - m.activation_bytes - m.sampler_bytes},
+      {"cuda_graph", room - (in_budget ? m.cuda_graph_bytes : 0)},
+      {"kv", m.kv_bytes > 0 ? 0 : std::min<std::int64_t>(m.kv_bytes, -1)},
+      {"context", m.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len)},
+      {"cuda_graph", outside - m.other_bytes}};
+  for (const auto& [at, left] : steps)
+    if (left < 0) return spec::Failure{at, static_cast<int>(index), -left};
+  return std::nullopt;
+}
+
+constexpr const char* order[] = {"weights", "profile", "sampler", "cuda_graph", "kv", "context"};
+
+std::ptrdiff_t place(const spec::Failure& failure) {
+  return std::find(std::begin(order), std::end(order), failure.at) - std::begin(order);
+}
+
+}  // namespace
+
+std::optional<spec::Failure> failure_of(const spec::Plan& plan) {
+  const engines::KvLayout layout = kv_layout(plan);
+  std::optional<spec::Failure> first;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    if (plan.stages[s].memory.margin_bytes >= 0) continue;
+    const auto found = stage_failure(plan, plan.stages[s], s, layout);
+    if (!found) continue;
+    const bool sooner = !first || place(*found) < place(*first) ||
+                        (place(*found) == place(*first) && found->short_bytes > first->short_bytes);
+    if (sooner) first = found;
+  }
+  return first;
+}
+
+namespace {
+
+void add_unused(spec::Plan& plan, const engines::KvLayout& layout) {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (const spec::Stage& stage : plan.stages) least = std::min(least, stage.kv_blocks);
+  for (spec::Stage& stage : plan.stages) {
+    const std::int64_t block = engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage));
+    stage.memory.unused_bytes = std::max<std::int64_t>(0, stage.memory.kv_bytes - least * block);
+  }
+}
+
+}  // namespace
+
 void assess_memory(spec::Plan& plan) {
+  const engines::KvLayout layout = kv_layout(plan);
   plan.verdict = spec::Verdict::fits;
   plan.predicted.kv_tokens = std::numeric_limits<std::int64_t>::max();
   std::int64_t least_margin = std::numeric_limits<std::int64_t>::max();
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     spec::Stage& stage = plan.stages[s];
-    stage.memory = stage_memory(plan, stage);
-    stage.kv_tokens = stage_kv_tokens(plan, stage, stage.memory);
+    stage.memory = stage_memory(plan, stage, layout);
+    stage.kv_blocks = stage_kv_blocks(plan, stage, stage.memory, layout);
+    stage.kv_tokens = engines::tokens_of(layout, stage.kv_blocks, plan.max_model_len,
+                                         plan.micro_batching.max_num_batched_tokens, plan.micro_batching.in_flight);
     stage.verdict = verdict_of(stage.memory);
     plan.verdict = std::max(plan.verdict, stage.verdict);
     plan.predicted.kv_tokens = std::min(plan.predicted.kv_tokens, stage.kv_tokens);
@@ -144,6 +319,9 @@ void assess_memory(spec::Plan& plan) {
       plan.predicted.limiting_stage = static_cast<int>(s);
     }
   }
+  add_unused(plan, layout);
+  plan.longest_context = longest_context(plan, layout);
+  plan.failure = failure_of(plan);
 }
 
 }  // namespace ppplan::cost

@@ -1,30 +1,49 @@
-// The memory of one stage on each of its devices, as vLLM accounts for it.
+// The memory of one stage on each of its devices, as vLLM accounts for it at start-up.
 //
-//   budget      floor(utilization * memory)
-//   weights     layers of the stage / tp           (model_spec.h)
-//   embedding, head   / tp, where the stage holds them; a tied head on the stage of the embedding is the same memory
-//   activation  max_num_batched_tokens * 2 bytes * (2 h + max((q + 2 k) d / t + q d / t, 3 i / t)), plus, on the last
-//   stage,
-//               logits and the sampler's copy: max_num_seqs * vocabulary * (2 + 4 + 4) bytes
-//   cuda_graph  0.15 MiB per layer and captured batch size; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... up to
-//               min(2 * max_num_seqs, 512); none for ppplan's own host executor   [assumed]
-//   other       CUDA context 0.55 GiB and communicators 0.38 GiB when more than one device, outside the budget
-//   [assumed] kv          budget - all of the above but `other` margin      min(kv - KV of one request of
-//   max_model_len, free - budget - other) uncertainty 0.25 GiB + 1 % of weights + 30 % of (activation + cuda_graph +
-//   other)
-// KV of a token on a device: per layer 2 * max(1, k / t) * d * bytes; tokens are whole blocks of 16.
-// Source: vLLM's worker and KV-cache code (v1/worker/gpu_worker.py, v1/core/kv_cache_utils.py); the parts marked
-// assumed are estimates of what vLLM measures at start-up.
+//   budget      ceil(utilization * memory); with kv_cache_memory_bytes what that and the other uses sum to
+//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes)
+//   embedding, head, tower   / tp where the stage holds them; a tied head beside the embedding is the same memory
+//   draft       draft layers on the last stage, with copies of embedding and head when there are several stages
+//   activation  peak of the profile run and what grows outside PyTorch in it; sampler: beyond that, on the last stage
+//   cuda_graph  of the budget since 0.21, beside it before          (activation_memory.h)
+//   reserve     corrections that a measured start-up gave for the stage, or for all stages
+//   other       CUDA context and communicators, and CUDA graphs where they are beside the budget
+//   kv          budget - all of the above but `other`
+//   blocks      floor of kv over the bytes of a block                 (engines/kv_groups.h)
+//   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other)
+//   uncertainty root of the sum of squares of what each part of the smaller margin may be off by: 0.5 % of weights,
+//               25 % of the forward pass, 15 % of the sampler, 50 % of an encoder, 0.3 GiB of graphs, 0.1 GiB outside
+//               PyTorch; beside the budget 0.15 GiB (and graphs). A part that a correction covers counts with 64 MiB
+//               and 10 % of the correction instead; one of "kv" covers all of the budget's parts.
+//   verdict     TIGHT when |margin| < uncertainty, else FITS or OOM by its sign
+//   failure     the first that is short, in the order of a start-up: free memory for the budget, weights, profile run,
+//               sampler, graph capture, KV blocks, one request
+// Source: vllm/v1/worker/gpu_worker.py and v1/core/kv_cache_utils.py at 017e9f4448 (2026-08-17); all constants with
+// versions and sources in planner/catalog/data/memory.json.
 #pragma once
 
+#include "planner/engines/kv_groups.h"
 #include "planner/spec/plan.h"
 
 namespace ppplan::cost {
 
-/// `stage` needs its layer range, ends and devices. The smallest device of the stage decides.
+/// The plan's groups of KV layers.
+engines::KvLayout kv_layout(const spec::Plan& plan);
+/// End of the layers whose KV a stage keeps: draft layers follow the model's on the last stage.
+int kv_end(const spec::Plan& plan, const spec::Stage& stage);
+
+/// `stage` needs its layer range, ends and devices. The smallest device of the stage decides. unused_bytes is left 0.
+spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout);
 spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage);
-/// Tokens that the stage's KV bytes hold; 0 when they are negative.
+/// Blocks that the stage's KV bytes hold; 0 when they are negative.
+std::int64_t stage_kv_blocks(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory,
+                             const engines::KvLayout& layout);
+/// Tokens as the server's log counts them; 0 when KV bytes are negative.
 std::int64_t stage_kv_tokens(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory);
 spec::Verdict verdict_of(const spec::StageMemory& memory);
+/// The largest max_model_len, up to the model's, that starts on every stage; 0 when none does. Stages' memory known.
+std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& layout);
+/// Where start-up ends; nothing when no margin is negative.
+std::optional<spec::Failure> failure_of(const spec::Plan& plan);
 
 }  // namespace ppplan::cost

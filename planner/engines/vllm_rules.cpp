@@ -11,18 +11,23 @@ namespace {
 
 using input::Node;
 
+/// True when the card's name has one of the parts listed under `key`, or nothing is listed.
+bool named_by(const Node& card_class, const std::string& key, const std::string& name) {
+  const auto parts = card_class.find(key);
+  if (!parts) return true;
+  for (const Node& part : parts->items())
+    if (name.find(part.text()) != std::string::npos) return true;
+  return false;
+}
+
 bool in_class(const Node& card_class, const spec::Device& device) {
   const double gib = static_cast<double>(device.memory_bytes) / (1024.0 * 1024.0 * 1024.0);
   if (gib < card_class.at("memory_gib").number(0)) return false;
-  const auto except = card_class.find("except");
-  if (!except) return true;
-  for (const Node& part : except->items())
-    if (device.name.find(part.text()) != std::string::npos) return false;
-  return true;
+  if (card_class.find("except") && named_by(card_class, "except", device.name)) return false;
+  return named_by(card_class, "only", device.name);
 }
 
-Node class_of(const Node& row, const spec::Device& device) {
-  const Node classes = row.at("card_classes");
+Node class_of(const Node& classes, const spec::Device& device) {
   for (const Node& card_class : classes.items())
     if (in_class(card_class, device)) return card_class;
   classes.fail("a last class of 0 GiB");
@@ -34,10 +39,41 @@ bool any_experts(const spec::ModelSpec& model) {
   return std::any_of(model.layers.begin(), model.layers.end(), has_experts);
 }
 
-bool on_v2_runner(const Node& row, const spec::ModelSpec& model) {
-  for (const Node& entry : row.at("v2_runner").items())
-    if (entry.text() == model.architecture || (entry.text() == "dense" && !any_experts(model))) return true;
+bool is_quantized(const spec::ModelSpec& model) {
+  return model.dtype != spec::DType::bf16 && model.dtype != spec::DType::fp16 && model.dtype != spec::DType::fp32;
+}
+
+bool slides(const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::sliding_window; }
+
+bool on_v2_runner(const std::string& version, const spec::ModelSpec& model) {
+  if (is_quantized(model) && !vllm_rule(version, "v2_runner_quantized").boolean()) return false;
+  for (const Node& entry : vllm_rule(version, "v2_runner").items()) {
+    const std::string name = entry.text();
+    if (name == model.architecture || name == "all" || (name == "dense" && !any_experts(model))) return true;
+  }
   return false;
+}
+
+/// Long prompts are cut into chunks there, but not where a sliding window goes with them.
+bool v0_chunks(const Node& rule, const ServedAs& served) {
+  if (served.max_model_len <= rule.at("chunked_prefill_above").count()) return false;
+  if (served.model == nullptr) return true;
+  return std::none_of(served.model->layers.begin(), served.model->layers.end(), slides);
+}
+
+void set_v0_limits(VllmDefaults& out, const Node& rule, const ServedAs& served) {
+  out.chunked_prefill = v0_chunks(rule, served);
+  out.max_num_seqs = rule.at("max_num_seqs").count();
+  out.max_num_batched_tokens = out.chunked_prefill
+                                   ? rule.at("chunked_batched_tokens").count()
+                                   : std::max(served.max_model_len, rule.at("least_batched_tokens").count());
+}
+
+void set_v1_limits(VllmDefaults& out, const Node& classes, const spec::Device& device) {
+  const Node card_class = class_of(classes, device);
+  out.chunked_prefill = true;
+  out.max_num_batched_tokens = card_class.at("max_num_batched_tokens").count();
+  out.max_num_seqs = card_class.at("max_num_seqs").count();
 }
 
 }  // namespace
@@ -48,35 +84,58 @@ std::vector<std::string> known_vllm() {
   return out;
 }
 
-std::string newest_vllm() { return known_vllm().back(); }
+std::string newest_vllm() { return catalog::vllm().root().at("known_until").text(); }
 
 std::string latest_vllm_release() { return catalog::vllm().root().at("latest_release").text(); }
 
-VllmDefaults vllm_defaults(const std::string& version, const spec::Device& device) {
+VllmDefaults vllm_defaults(const std::string& version, const spec::Device& device, const ServedAs& served) {
   const Node root = catalog::vllm().root();
-  const Node row = vllm_row(version);
-  const Node card_class = class_of(row, device);
+  const auto rule = [&](const char* key) { return vllm_rule(version, key); };
   VllmDefaults out;
-  out.version = row.at("since").text();
-  out.gpu_memory_utilization = row.at("gpu_memory_utilization").number(0, 1);
-  out.max_num_batched_tokens = card_class.at("max_num_batched_tokens").count();
-  out.max_num_seqs = card_class.at("max_num_seqs").count();
+  out.version = vllm_row(version).at("since").text();
+  out.known_until = newest_vllm();
+  out.gpu_memory_utilization = rule("gpu_memory_utilization").number(0, 1);
+  out.cuda_graphs_in_budget = rule("cuda_graphs_in_budget").boolean();
+  out.default_split = rule("partition").text();
+  out.engine = rule(served.stages > 1 ? "pipeline_engine" : "engine").text();
+  out.asynchronous = out.engine == "V1" && rule(served.stages > 1 ? "asynchronous_pipeline" : "asynchronous").boolean();
+  out.runner = served.model != nullptr ? default_runner(version, *served.model) : "V1";
+  if (out.engine == "V0")
+    set_v0_limits(out, rule("v0"), served);
+  else
+    set_v1_limits(out, rule("card_classes"), device);
   out.block_size = root.at("block_size").count();
   out.send_blocks_next = root.at("send_blocks_next").boolean();
   out.receive_buffers = root.at("receive_buffers").count();
-  out.cuda_graphs_in_budget = row.at("cuda_graphs_in_budget").boolean();
   return out;
 }
 
+std::string version_warning(const std::string& version) {
+  const VllmVersion asked = vllm_version(version);
+  const std::string oldest = known_vllm().front();
+  if (asked < vllm_version(oldest))
+    return "vLLM " + version + " is older than the table of rules, which begins with " + oldest + ": take a later one";
+  const VllmVersion known = vllm_version(newest_vllm());
+  if (std::pair(asked.major, asked.minor) <= std::pair(known.major, known.minor)) return "";
+  return "vLLM " + version + " is newer than the last release whose source was read (" + newest_vllm() +
+         "): its defaults are extrapolated, so compare them with the server's start-up log";
+}
+
+std::string default_runner(const std::string& version, const spec::ModelSpec& model) {
+  return on_v2_runner(version, model) ? "V2" : "V1";
+}
+
 int batches_in_flight(const std::string& version, const spec::ModelSpec& model, int stages) {
-  const Node row = vllm_row(version);
-  if (!row.at("asynchronous").boolean()) return stages;
-  if (stages == 1) return 2;
-  return on_v2_runner(row, model) ? stages + 1 : stages;
+  if (stages == 1) return vllm_rule(version, "asynchronous").boolean() ? 2 : 1;
+  if (!vllm_rule(version, "asynchronous_pipeline").boolean()) return stages;
+  const bool one_more = vllm_rule(version, "v2_runner_one_more_in_flight").boolean() && on_v2_runner(version, model);
+  return one_more ? stages + 1 : stages;
 }
 
 std::vector<int> default_partition(const std::string& version, int layers, int stages) {
-  const bool remainder_last = vllm_version(version) < VllmVersion{0, 8, 0};
+  const std::string oldest = known_vllm().front();
+  const bool in_table = vllm_version(version) >= vllm_version(oldest);
+  const bool remainder_last = vllm_rule(in_table ? version : oldest, "partition").text() == "remainder_last";
   return remainder_last ? default_partition_before_0_8(layers, stages) : default_partition(layers, stages);
 }
 

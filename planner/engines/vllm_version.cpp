@@ -48,6 +48,16 @@ std::optional<VllmVersion> parsed(std::string_view rest) {
   return VllmVersion{*major, *minor, *patch};
 }
 
+/// Rows that are not newer, oldest first; at least one.
+std::vector<input::Node> rows_until(const std::string& version) {
+  const VllmVersion asked = vllm_version(version);
+  std::vector<input::Node> rows = catalog::vllm().root().at("versions").items();
+  const std::string oldest = rows.front().at("since").text();
+  std::erase_if(rows, [&](const input::Node& row) { return vllm_version(row.at("since").text()) > asked; });
+  if (rows.empty()) throw input::InputError("--vllm", "", oldest + " or later", version);
+  return rows;
+}
+
 }  // namespace
 
 VllmVersion vllm_version(const std::string& text) {
@@ -57,13 +67,15 @@ VllmVersion vllm_version(const std::string& text) {
 }
 
 input::Node vllm_row(const std::string& version) {
-  const VllmVersion asked = vllm_version(version);
-  const auto rows = catalog::vllm().root().at("versions").items();
-  std::optional<input::Node> found;
-  for (const input::Node& row : rows)
-    if (vllm_version(row.at("since").text()) <= asked) found = row;
-  if (!found) throw input::InputError("--vllm", "", rows.front().at("since").text() + " or later", version);
-  return *found;
+  const std::vector<input::Node> rows = rows_until(version);
+  return rows.back();
+}
+
+input::Node vllm_rule(const std::string& version, const std::string& key) {
+  const std::vector<input::Node> rows = rows_until(version);
+  for (auto row = rows.rbegin(); row != rows.rend(); ++row)
+    if (const auto value = row->find(key)) return *value;
+  return rows.front().at(key);
 }
 
 }  // namespace ppplan::engines

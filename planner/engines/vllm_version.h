@@ -1,4 +1,4 @@
-// vLLM's release numbers, and the row of the rules table that a release follows.
+// vLLM's release numbers, and the rule of the table that a release follows.
 #pragma once
 
 #include <compare>
@@ -17,7 +17,10 @@ struct VllmVersion {
 
 /// "0.26", "v0.8.5.post1", "0.14.0rc2" (as 0.14.0); throws InputError for anything else.
 VllmVersion vllm_version(const std::string& text);
-/// The row of `version`; throws InputError when it is older than the table.
+/// The last row that is not newer than `version`; throws InputError when `version` is older than the table. A row
+/// states only what changed with it.
 input::Node vllm_row(const std::string& version);
+/// What the rows up to `version` say last about `key`. Throws like vllm_row, or when no row says it.
+input::Node vllm_rule(const std::string& version, const std::string& key);
 
 }  // namespace ppplan::engines

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "planner/search/build_plan.h"
 #include "planner/search/shortage.h"
 
 namespace ppplan::search {
@@ -18,6 +19,7 @@ Candidate candidate_of(const spec::Plan& plan, const std::vector<int>& first) {
   candidate.parallel = plan.parallel;
   candidate.micro_batching = plan.micro_batching;
   candidate.partition = plan.partition;
+  candidate.order = order_of(plan);
   candidate.is_default = plan.partition == first;
   candidate.predicted = plan.predicted;
   candidate.outside =

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/search/device_orders.h"
 #include "planner/spec/plan.h"
 
 namespace ppplan::search {
@@ -13,6 +14,7 @@ struct Candidate {
   spec::Parallel parallel;
   spec::MicroBatching micro_batching;
   std::vector<int> partition;
+  DeviceOrder order;
   bool is_default = false;  // vLLM's own split
   spec::Predicted predicted;
   spec::Verdict verdict = spec::Verdict::fits;

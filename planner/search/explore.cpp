@@ -10,6 +10,7 @@
 #include "planner/search/micro_batching.h"
 #include "planner/search/partitions.h"
 #include "planner/search/rank.h"
+#include "planner/search/shortage.h"
 
 namespace ppplan::search {
 
@@ -41,14 +42,32 @@ std::size_t Explorer::settings_of(const Factorization& factorization) const {
 
 Outcome Explorer::explore(const Factorization& factorization, const std::function<void()>& setting_done) {
   Outcome outcome{factorization, {}, {}, {}};
-  seen_.clear();
   if (!factorization.kind.empty()) {
     ++counts_.enumerated;
     ++counts_.pruned[factorization.kind];
     return outcome;
   }
-  const bool all = uses_all(question_, factorization);
-  for (const spec::MicroBatching& setting : settings(question_, factorization.parallel, !all)) {
+  const auto tried = settings(question_, factorization.parallel, !uses_all(question_, factorization));
+  std::size_t ticks = 0;
+  for (DeviceOrder& order : promising_orders(factorization.parallel, tried.front())) {
+    order_ = std::move(order);
+    seen_.clear();
+    Outcome one{factorization, {}, std::move(outcome.least_short), std::move(outcome.nearest_limit)};
+    explore_order(tried, one, [&] {
+      if (ticks++ < tried.size()) setting_done();
+    });
+    outcome.least_short = std::move(one.least_short);
+    outcome.nearest_limit = std::move(one.nearest_limit);
+    std::move(one.candidates.begin(), one.candidates.end(), std::back_inserter(outcome.candidates));
+  }
+  rank(outcome.candidates, question_.request.workload);
+  return outcome;
+}
+
+void Explorer::explore_order(const std::vector<spec::MicroBatching>& tried, Outcome& outcome,
+                             const std::function<void()>& setting_done) {
+  const bool all = uses_all(question_, outcome.factorization);
+  for (const spec::MicroBatching& setting : tried) {
     if (stop_) break;
     try_setting(setting, outcome);
     setting_done();
@@ -57,8 +76,45 @@ Outcome Explorer::explore(const Factorization& factorization, const std::functio
   for (const Candidate& base : best_by_setting(outcome, all ? 3 : 1)) try_thoroughly(base, outcome);
   rank(outcome.candidates, question_.request.workload);
   if (all && !outcome.candidates.empty()) try_moves(Candidate(outcome.candidates.front()), outcome);
-  rank(outcome.candidates, question_.request.workload);
-  return outcome;
+}
+
+std::vector<DeviceOrder> Explorer::promising_orders(const spec::Parallel& parallel,
+                                                    const spec::MicroBatching& setting) {
+  constexpr std::size_t most_orders = 512, kept = 3;
+  std::vector<DeviceOrder> orders = device_orders(question_, parallel, most_orders);
+  if (orders.size() <= kept) return orders;
+  std::vector<std::pair<double, DeviceOrder>> ranked;
+  for (DeviceOrder& order : orders) {
+    if (stop_) break;
+    const double value = promise(parallel, setting, order);
+    ranked.emplace_back(-value, std::move(order));
+  }
+  std::stable_sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  orders.clear();
+  for (std::size_t i = 0; i < std::min(kept, ranked.size()); ++i) orders.push_back(std::move(ranked[i].second));
+  return orders;
+}
+
+// What fits ranks by the goal in closed form, what does not by how little is short.
+double Explorer::promise(const spec::Parallel& parallel, const spec::MicroBatching& setting, const DeviceOrder& order) {
+  spec::Plan plan = build_plan(question_, parallel, setting, first_partition(question_, parallel.pp), order);
+  cost::assess_memory(plan);
+  std::vector<int> fitting = fitting_partition(question_, plan);
+  const bool fits = !fitting.empty();
+  set_partition(plan, fits ? fitting : least_short_partition(question_, plan));
+  cost::assess_memory(plan);
+  if (!fits) return static_cast<double>(std::min<std::int64_t>(0, least_margin_bytes(plan)));
+  cost::assess_times(plan, question_.book);
+  double best = 0;
+  for (const auto& partition : partitions(question_, plan, false)) {
+    set_partition(plan, partition);
+    cost::assess_memory(plan);
+    if (plan.verdict == spec::Verdict::oom) continue;
+    cost::assess_times(plan, question_.book);
+    plan.predicted = cost::analytic(plan);
+    best = std::max(best, score(question_.request.workload, plan.predicted));
+  }
+  return best;
 }
 
 void Explorer::prune(const std::string& reason) {
@@ -69,7 +125,7 @@ void Explorer::prune(const std::string& reason) {
 void Explorer::try_setting(const spec::MicroBatching& setting, Outcome& outcome) {
   if (setting.max_num_batched_tokens < setting.max_num_seqs) return prune("max_num_batched_tokens below max_num_seqs");
   const spec::Parallel& parallel = outcome.factorization.parallel;
-  spec::Plan plan = build_plan(question_, parallel, setting, first_partition(question_, parallel.pp));
+  spec::Plan plan = build_plan(question_, parallel, setting, first_partition(question_, parallel.pp), order_);
   consider(plan, plan.partition, outcome);
   if (plan.verdict == spec::Verdict::oom) {
     const std::vector<int> fitting = fitting_partition(question_, plan);
@@ -82,7 +138,7 @@ void Explorer::try_setting(const spec::MicroBatching& setting, Outcome& outcome)
 
 void Explorer::try_thoroughly(const Candidate& base, Outcome& outcome) {
   if (base.parallel.pp == 1 || stop_) return;
-  spec::Plan plan = build_plan(question_, base.parallel, base.micro_batching, base.partition);
+  spec::Plan plan = build_plan(question_, base.parallel, base.micro_batching, base.partition, order_);
   cost::assess_memory(plan);
   cost::assess_times(plan, question_.book);
   for (const auto& partition : partitions(question_, plan, true)) consider(plan, partition, outcome);
@@ -90,7 +146,7 @@ void Explorer::try_thoroughly(const Candidate& base, Outcome& outcome) {
 
 void Explorer::try_moves(const Candidate& base, Outcome& outcome) {
   if (question_.request.partition) return;
-  spec::Plan plan = build_plan(question_, base.parallel, base.micro_batching, base.partition);
+  spec::Plan plan = build_plan(question_, base.parallel, base.micro_batching, base.partition, order_);
   for (const auto& partition : one_layer_moves(base.partition, 0, base.parallel.pp)) consider(plan, partition, outcome);
 }
 

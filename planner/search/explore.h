@@ -1,5 +1,6 @@
 // The candidates of one (tp, pp, dp): all micro-batching settings with the first partitions, then the best settings
-// with partitions of every kind, then one-layer moves around the best one. Memory is assessed before times, so what
+// with partitions of every kind, then one-layer moves around the best one. Where devices differ this is done for the
+// orders that look best with one setting and the partition that suits each. Memory is assessed before times, so what
 // does not fit costs microseconds.
 #pragma once
 
@@ -33,6 +34,10 @@ class Explorer {
 
  private:
   void prune(const std::string& reason);
+  void explore_order(const std::vector<spec::MicroBatching>& settings, Outcome& outcome,
+                     const std::function<void()>& setting_done);
+  std::vector<DeviceOrder> promising_orders(const spec::Parallel& parallel, const spec::MicroBatching& setting);
+  double promise(const spec::Parallel& parallel, const spec::MicroBatching& setting, const DeviceOrder& order);
   void try_setting(const spec::MicroBatching& setting, Outcome& outcome);
   void try_thoroughly(const Candidate& base, Outcome& outcome);
   void try_moves(const Candidate& base, Outcome& outcome);
@@ -44,7 +49,8 @@ class Explorer {
   const Question& question_;
   Counts& counts_;
   const std::atomic<bool>& stop_;
-  std::set<std::tuple<int, int, std::vector<int>>> seen_;  // of the factorization at hand
+  DeviceOrder order_;                                      // at hand
+  std::set<std::tuple<int, int, std::vector<int>>> seen_;  // of the factorization and order at hand
 };
 
 }  // namespace ppplan::search

@@ -4,6 +4,7 @@
 
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
+#include "planner/search/device_orders.h"
 
 namespace ppplan::search {
 
@@ -25,26 +26,19 @@ bool as_pinned(const Request& request, const spec::Parallel& parallel) {
          request.dp.value_or(parallel.dp) == parallel.dp;
 }
 
-// A pinned tp may cross nodes: vLLM runs it, if slowly. Unequal cards stay out, for a group is costed as equals.
+// Some order of the devices must put every group on equal cards of one node.
 void check_groups(const Question& question, Factorization& it) {
-  const int tp = it.parallel.tp;
-  for (int first = 0; first < it.size(); first += tp)
-    for (int rank = 1; rank < tp; ++rank) {
-      const spec::Device& one = question.request.cluster.devices[static_cast<std::size_t>(first)];
-      const spec::Device& other = question.request.cluster.devices[static_cast<std::size_t>(first + rank)];
-      if (one.name != other.name) {
-        it.kind = "TP group mixes cards";
-        it.reason = fmt::format("TP {}: devices {} and {} of one group would be {} and {}", tp, first, first + rank,
-                                one.name, other.name);
-        return;
-      }
-      if (one.node != other.node && !question.request.tp) {
-        it.kind = "TP group spans nodes";
-        it.reason = fmt::format("TP {}: devices {} and {} of one group would lie on nodes {} and {}", tp, first,
-                                first + rank, one.node, other.node);
-        return;
-      }
-    }
+  if (!device_orders(question, it.parallel, 512).empty()) return;
+  const DeviceOrder given = given_order(it.parallel);
+  if (it.reason = order_fault(question, given); !it.reason.empty()) {
+    it.kind = "a card can't run the number format";
+    return;
+  }
+  it.reason = group_fault(question.request.cluster, it.parallel, given, true);
+  it.kind = it.reason.empty() ? "TP group spans nodes" : "TP group mixes cards";
+  if (it.reason.empty()) it.reason = group_fault(question.request.cluster, it.parallel, given, false);
+  if (it.reason.empty())
+    it.reason = fmt::format("TP {}: there are not that many groups of equal cards", it.parallel.tp);
 }
 
 void find_fault(const Question& question, Factorization& it) {

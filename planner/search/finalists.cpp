@@ -4,6 +4,7 @@
 #include <stdexcept>
 
 #include "planner/cost/assess.h"
+#include "planner/engines/plan_warnings.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/search/build_plan.h"
 #include "planner/search/partitions.h"
@@ -14,7 +15,9 @@ namespace ppplan::search {
 
 namespace {
 
-bool same_cut(const Candidate& a, const Candidate& b) { return a.parallel == b.parallel && a.partition == b.partition; }
+bool same_cut(const Candidate& a, const Candidate& b) {
+  return a.parallel == b.parallel && a.partition == b.partition && a.order == b.order;
+}
 
 }  // namespace
 
@@ -34,13 +37,20 @@ std::vector<Candidate> finalists(const std::vector<Candidate>& ranked, int top) 
 }
 
 spec::Plan finished_plan(const Question& question, const Candidate& candidate) {
-  spec::Plan plan = build_plan(question, candidate.parallel, candidate.micro_batching, candidate.partition);
+  spec::Plan plan =
+      build_plan(question, candidate.parallel, candidate.micro_batching, candidate.partition, candidate.order);
   cost::assess_memory(plan);
   cost::assess_times(plan, question.book);
   plan.predicted = cost::analytic(plan);
+  add_launch(plan);
+  return plan;
+}
+
+void add_launch(spec::Plan& plan) {
   plan.launch = engines::launch_line(plan);
   if (const std::string shortage = shortage_text(plan); !shortage.empty()) plan.warnings.push_back(shortage);
-  return plan;
+  if (plan.cluster.devices.front().name == "cpu-core") return;
+  for (std::string& warning : engines::launch_warnings(plan)) plan.warnings.push_back(std::move(warning));
 }
 
 void simulate_all(std::vector<spec::Plan>& plans, const Evaluator& simulate, Counts& counts) {
@@ -62,7 +72,8 @@ std::vector<spec::Plan> ranked_plans(const Question& question, std::vector<spec:
   std::vector<spec::Plan> ranked;
   for (const Candidate& candidate : order)
     for (spec::Plan& plan : plans)
-      if (plan.parallel == candidate.parallel && plan.partition == candidate.partition)
+      if (plan.parallel == candidate.parallel && plan.partition == candidate.partition &&
+          order_of(plan) == candidate.order)
         ranked.push_back(std::move(plan));
   return ranked;
 }

@@ -13,6 +13,8 @@ namespace ppplan::search {
 std::vector<Candidate> finalists(const std::vector<Candidate>& ranked, int top);
 /// A complete plan with its closed-form prediction.
 spec::Plan finished_plan(const Question& question, const Candidate& candidate);
+/// The line to paste, and what people should know before they paste it.
+void add_launch(spec::Plan& plan);
 /// Replaces predictions by the evaluator's, one batch; KV tokens and limiting stage stay what memory says.
 /// Throws std::logic_error when the evaluator answers for another number of plans.
 void simulate_all(std::vector<spec::Plan>& plans, const Evaluator& simulate, Counts& counts);

@@ -33,7 +33,7 @@ void add_neighbours(const Question& question, spec::Plan& plan, const Evaluator&
   if (plan.parallel.pp == 1) return;
   std::vector<spec::Plan> fitting;
   for (const auto& partition : moves(plan)) {
-    spec::Plan moved = build_plan(question, plan.parallel, plan.micro_batching, partition);
+    spec::Plan moved = build_plan(question, plan.parallel, plan.micro_batching, partition, order_of(plan));
     cost::assess_memory(moved);
     plan.neighbours.push_back({partition, moved.predicted.kv_tokens, 0, moved.verdict});
     if (moved.verdict == spec::Verdict::oom) continue;

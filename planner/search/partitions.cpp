@@ -76,6 +76,8 @@ std::vector<std::vector<int>> partitions(const Question& question, const spec::P
   PartitionProblem timed = with_kv(problem, kv, question.max_model_len);
   set_times(timed, plan, question.book, Objective::request);
   add(all, optimal_partition(timed));
+  if (question.request.workload.goal == spec::Goal::max_context)
+    if (const auto most = most_kv(problem, kv, question.max_model_len)) add(all, most->partition);
   if (thorough) add_thorough(all, question, plan, problem, kv);
   return all;
 }

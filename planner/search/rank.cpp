@@ -22,7 +22,8 @@ auto preference(const Candidate& c, const spec::Workload& workload) {
   const bool throughput = workload.goal == spec::Goal::throughput;
   const double second = throughput ? c.predicted.ttft_s : -c.predicted.output_tokens_per_s;
   return std::tuple(c.verdict, devices(c), unevenness(c), !c.is_default, second, -score(workload, c.predicted),
-                    setting.max_num_batched_tokens, setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition);
+                    setting.max_num_batched_tokens, setting.max_num_seqs, c.parallel.tp, c.parallel.pp, c.partition,
+                    c.order);
 }
 
 }  // namespace
@@ -49,6 +50,8 @@ int unevenness(const Candidate& candidate) {
 bool indistinguishable(const spec::Workload& workload, const spec::Predicted& a, const spec::Predicted& b) {
   const double one = score(workload, a);
   const double other = score(workload, b);
+  // Tokens are counted, not measured: one more is one more.
+  if (workload.goal == spec::Goal::max_context) return one == other;
   return std::min(one, other) >= std::max(one, other) * (1 - no_difference);
 }
 

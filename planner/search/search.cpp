@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "planner/search/alternatives.h"
+#include "planner/search/build_plan.h"
 #include "planner/search/explore.h"
 #include "planner/search/finalists.h"
 #include "planner/search/neighbours.h"
@@ -80,9 +81,6 @@ void answer_infeasible(const Question& question, const std::vector<Outcome>& out
 
 void add_warnings(const Question& question, std::vector<spec::Plan>& plans) {
   for (spec::Plan& plan : plans) {
-    if (plan.parallel.pp > 1 && plan.micro_batching.max_num_seqs <= plan.parallel.pp)
-      plan.warnings.push_back(fmt::format("max_num_seqs {} over {} stages leaves batches of one sequence",
-                                          plan.micro_batching.max_num_seqs, plan.parallel.pp));
     if (&plan != &plans.front() &&
         indistinguishable(question.request.workload, plan.predicted, plans.front().predicted))
       plan.warnings.push_back(fmt::format("no difference: within {:.0f} % of the best plan under the goal {}",
@@ -138,7 +136,7 @@ void answer(const Question& question, const std::vector<Candidate>& ranked, cons
 const Candidate& chosen(const std::vector<Candidate>& ranked, const spec::Plan& plan) {
   return *std::find_if(ranked.begin(), ranked.end(), [&](const Candidate& candidate) {
     return candidate.parallel == plan.parallel && candidate.partition == plan.partition &&
-           candidate.micro_batching == plan.micro_batching;
+           candidate.micro_batching == plan.micro_batching && candidate.order == order_of(plan);
   });
 }
 

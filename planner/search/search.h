@@ -28,10 +28,13 @@ struct Request {
   std::optional<std::vector<int>> partition;  // pinned; checked for length, sum and >= 1
   std::optional<int> max_num_batched_tokens, max_num_seqs, max_model_len;
   double gpu_memory_utilization = 0.9;
+  spec::EngineSettings engine;
+  std::vector<spec::Correction> corrections;  // of calibrations, for this model and these cards
   std::string vllm;                           // whose rules; "" = newest known
   int top = 5;                                // plans to return
   std::map<std::string, std::string> inputs;  // the flags as given, echoed
   std::vector<std::string> assumed;
+  bool keep_order = false;  // devices take their ranks in the order in which they were given
 };
 
 struct Alternative {

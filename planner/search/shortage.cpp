@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 namespace ppplan::search {
 
@@ -21,8 +22,10 @@ bool lacks_free_memory(const spec::Plan& plan, const spec::Stage& stage) {
   for (const auto& group : stage.devices)
     for (int index : group) {
       const spec::Device& device = plan.cluster.devices[static_cast<std::size_t>(index)];
-      const auto budget =
-          static_cast<std::int64_t>(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes));
+      const auto budget = plan.engine.kv_cache_memory_bytes
+                              ? stage.memory.budget_bytes
+                              : static_cast<std::int64_t>(
+                                    std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
       least_free = std::min(least_free, device.free_bytes - budget - stage.memory.other_bytes);
     }
   return least_free <= stage.memory.margin_bytes;
@@ -50,8 +53,9 @@ std::string shortage_text(const spec::Plan& plan) {
   if (memory.kv_bytes >= 0)
     return text + fmt::format(" for the KV cache of one request of {} tokens", plan.max_model_len);
   return text + fmt::format(": {} of weights and {} of activations and CUDA graphs exceed the budget of {}",
-                            bytes_text(memory.weights_bytes + memory.embedding_bytes + memory.head_bytes),
-                            bytes_text(memory.activation_bytes + memory.cuda_graph_bytes),
+                            bytes_text(memory.weights_bytes + memory.embedding_bytes + memory.head_bytes +
+                                       memory.tower_bytes + memory.draft_bytes),
+                            bytes_text(memory.activation_bytes + memory.sampler_bytes + memory.cuda_graph_bytes),
                             bytes_text(memory.budget_bytes));
 }
 

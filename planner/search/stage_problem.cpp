@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "planner/cost/activation_memory.h"
 #include "planner/cost/link_costs.h"
 #include "planner/cost/memory_account.h"
 #include "planner/cost/rates.h"
@@ -13,14 +14,21 @@ namespace ppplan::search {
 
 namespace {
 
-// A layer by itself, as a stage of the middle: what weights and graphs it adds.
-double layer_bytes(const spec::Plan& plan, int layer) {
+// What one layer adds to a stage: its weights and, where they count, its CUDA graphs.
+double layer_bytes(const spec::Plan& plan, const engines::KvLayout& layout, int layer) {
+  const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
   spec::Stage alone = plan.stages.front();
   alone.first_layer = layer;
   alone.end_layer = layer + 1;
-  alone.embedding = alone.head = false;
-  const spec::StageMemory memory = cost::stage_memory(plan, alone);
-  return static_cast<double>(memory.weights_bytes + memory.cuda_graph_bytes);
+  alone.embedding = alone.head = alone.tower = false;
+  const spec::StageMemory memory = cost::stage_memory(plan, alone, layout);
+  double bytes = static_cast<double>(memory.weights_bytes);
+  if (memory.cuda_graph_bytes > 0 && rules.is("cuda_graphs_in_budget")) {
+    spec::Stage empty = alone;
+    empty.end_layer = layer;
+    bytes += static_cast<double>(memory.cuda_graph_bytes - cost::cuda_graph_bytes(plan, empty, rules));
+  }
+  return bytes;
 }
 
 double weight_of(const spec::Plan& plan, std::size_t batch, Objective objective) {
@@ -82,29 +90,35 @@ std::vector<double> fixed_seconds(const spec::Plan& plan, Objective objective) {
 }  // namespace
 
 std::vector<double> kv_bytes(const spec::Plan& plan, std::int64_t kv_tokens) {
-  std::vector<double> bytes;
-  for (const spec::Layer& layer : plan.model.layers) {
-    const int heads = std::max(1, layer.attention.kv_heads / plan.parallel.tp);
-    bytes.push_back(static_cast<double>(kv_tokens) * heads / std::max(1, layer.attention.kv_heads) *
-                    static_cast<double>(spec::kv_bytes_per_token(plan.model, layer)));
-  }
+  const engines::KvLayout layout = cost::kv_layout(plan);
+  std::vector<double> bytes(plan.model.layers.size(), 0.0);
+  if (layout.groups.empty()) return bytes;
+  const double blocks = static_cast<double>(engines::request_blocks(
+      layout, plan.max_model_len, plan.micro_batching.max_num_batched_tokens, plan.micro_batching.in_flight));
+  const double groups = layout.same_page ? static_cast<double>(layout.groups.size()) : 1;
+  for (std::size_t l = 0; l < bytes.size(); ++l)
+    bytes[l] = static_cast<double>(kv_tokens) / plan.max_model_len * blocks / groups *
+               static_cast<double>(layout.page_bytes[l]);
   return bytes;
 }
 
 PartitionProblem memory_problem(const spec::Plan& plan) {
   PartitionProblem problem;
+  const engines::KvLayout layout = cost::kv_layout(plan);
   const std::size_t layers = plan.model.layers.size();
   problem.layer_s.emplace_back(layers, 0.0);
   problem.kind.assign(plan.stages.size(), 0);
   for (std::size_t l = 0; l < layers; ++l) {
-    const bool same = l > 0 && plan.model.layers[l] == plan.model.layers[l - 1];
-    problem.layer_bytes.push_back(same ? problem.layer_bytes.back() : layer_bytes(plan, static_cast<int>(l)));
+    const bool same = l > 0 && !plan.model.stated && plan.model.layers[l] == plan.model.layers[l - 1];
+    problem.layer_bytes.push_back(same ? problem.layer_bytes.back() : layer_bytes(plan, layout, static_cast<int>(l)));
   }
   for (const spec::Stage& stage : plan.stages) {
-    const spec::StageMemory& memory = stage.memory;
-    problem.fixed_bytes.push_back(
-        static_cast<double>(memory.embedding_bytes + memory.head_bytes + memory.activation_bytes));
-    problem.capacity_bytes.push_back(static_cast<double>(memory.budget_bytes));
+    // Whatever of the stage its layers do not account for stays as it is when layers move.
+    double fixed = static_cast<double>(stage.memory.budget_bytes - stage.memory.kv_bytes);
+    for (int l = stage.first_layer; l < stage.end_layer; ++l) fixed -= problem.layer_bytes[static_cast<std::size_t>(l)];
+    const double credit = std::max(0.0, -fixed);
+    problem.fixed_bytes.push_back(fixed + credit);
+    problem.capacity_bytes.push_back(static_cast<double>(stage.memory.budget_bytes) + credit);
   }
   return problem;
 }

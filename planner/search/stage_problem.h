@@ -5,8 +5,10 @@
 //   decode    1 for the decode step
 //   request   per request: chunks / sequences of the chunk + output tokens * decode step / sequences of the cohort
 // Fixed seconds of a stage: embedding on the first, head on the last, and its outgoing transfer where sends block.
-// Bytes of a layer: weights, CUDA graphs and KV of `kv_tokens` tokens: 2 * max(1, kv_heads / tp) * head_dim * bytes
-// each. Fixed bytes: embedding, head and activations of the assessed plan. Capacity: the budget.
+// Bytes of a layer: weights, CUDA graphs where they count, and of KV its page's share of the blocks that a longest
+// request needs, in proportion to the tokens: exact where all layers keep the same, a bound from below where groups of
+// several kinds are rounded up per stage. Fixed bytes: what else the assessed stage uses of its budget. Capacity: the
+// budget. What the search finds is assessed exactly afterwards.
 #pragma once
 
 #include <vector>

@@ -1,9 +1,9 @@
 #include <map>
+#include <set>
 
 #include "planner/spec/fields.h"
 #include "planner/spec/gpu_kind.h"
 #include "planner/spec/plan_json.h"
-#include "planner/spec/read_cluster.h"
 
 namespace ppplan::spec {
 namespace {
@@ -38,6 +38,8 @@ Json device_json(const Device& device, std::size_t index, const ClusterSpec& clu
   out["index"] = index;
   out["name"] = device.name;
   out["node"] = device.node;
+  out["slot"] = device.slot;
+  out["compute_capability"] = device.compute_capability;
   out["memory_bytes"] = device.memory_bytes;
   out["free_bytes"] = device.free_bytes;
   out["memory_bytes_per_s"] = device.memory_bytes_per_s;
@@ -81,9 +83,8 @@ std::vector<Path> paths_from(const Node& node, const LinkIndex& links) {
 
 /// A card that the catalog knows may leave out what the catalog says.
 Device known_device(const std::string& name) {
-  for (const std::string& known : known_gpus())
-    if (known == name) return catalog_gpu(name, "name").device;
-  return {};
+  const auto known = catalog_gpus().find(name);
+  return known == catalog_gpus().end() ? Device{} : known->second.device;
 }
 
 Device device_from(const Node& node, std::size_t position, const LinkIndex& links) {
@@ -94,6 +95,8 @@ Device device_from(const Node& node, std::size_t position, const LinkIndex& link
   const bool known = device.memory_bytes > 0;
   device.name = name;
   if (const auto place = node.find("node")) device.node = place->count(0);
+  if (const auto capability = node.find("compute_capability"))
+    device.compute_capability = static_cast<int>(capability->integer(0, 999));
   if (!known || node.find("memory_bytes")) device.memory_bytes = node.at("memory_bytes").integer(1);
   const auto free = node.find("free_bytes");
   device.free_bytes = free ? free->integer(0, device.memory_bytes) : device.memory_bytes;
@@ -103,6 +106,22 @@ Device device_from(const Node& node, std::size_t position, const LinkIndex& link
     if (const auto rate = node.find(key)) device.*member = rate->number(0);
   if (const auto paths = node.find("paths")) device.paths = paths_from(*paths, links);
   return device;
+}
+
+/// A document that names no slots lists the cards of each node in their order.
+void set_slots(ClusterSpec& cluster, const Node& devices) {
+  std::map<int, std::set<int>> taken;
+  const std::vector<Node> items = devices.items();
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    Device& device = cluster.devices[i];
+    std::set<int>& slots = taken[device.node];
+    const auto told = items[i].find("slot");
+    device.slot = told ? told->count(0) : static_cast<int>(slots.size());
+    if (!slots.insert(device.slot).second)
+      (told ? *told : items[i])
+          .fail("a slot that no other device of node " + std::to_string(device.node) + " has",
+                std::to_string(device.slot));
+  }
 }
 
 }  // namespace
@@ -132,6 +151,7 @@ ClusterSpec cluster_from_json(const Node& node) {
     }
   for (const Node& item : node.at("devices").items())
     cluster.devices.push_back(device_from(item, cluster.devices.size(), index));
+  set_slots(cluster, node.at("devices"));
   if (const auto assumed = node.find("assumed"))
     for (const Node& item : assumed->items()) cluster.assumed.push_back(item.text());
   validate(cluster, node.pointer().empty() ? node.source() : node.source() + ": " + node.pointer());

@@ -36,7 +36,9 @@ struct Path {
 struct Device {
   std::string name;  // catalog name: "h100-sxm"
   int node = 0;
-  std::int64_t memory_bytes = 0;  // as the driver reports it
+  int slot = 0;                   // among the cards of its node in PCI bus order: its number in CUDA_VISIBLE_DEVICES
+  int compute_capability = 0;     // 89 for 8.9; 0 = not told, or no CUDA card
+  std::int64_t memory_bytes = 0;  // as CUDA reports it, less than nvidia-smi's total
   std::int64_t free_bytes = 0;
   double memory_bytes_per_s = 0;
   double bf16_flops_per_s = 0;

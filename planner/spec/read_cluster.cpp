@@ -2,14 +2,14 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numeric>
 
 #include "planner/input/input_error.h"
 #include "planner/spec/flag_text.h"
 #include "planner/spec/gpu_kind.h"
 #include "planner/spec/plan_json.h"
-#include "planner/spec/wire_cluster.h"
+#include "planner/spec/smi_devices.h"
+#include "planner/spec/wire_topology.h"
 
 namespace ppplan::spec {
 namespace {
@@ -20,24 +20,20 @@ constexpr int most_devices = 4096;
 const std::string count_expected =
     "1 to " + std::to_string(most_devices) + " devices, such as 8 or 2xrtx4090,1xrtx3090";
 
-class Kinds {
- public:
-  explicit Kinds(const std::vector<std::string>& specs) {
-    for (const std::string& text : specs) {
-      const GpuKind kind = gpu_from_spec(text);
-      if (!told_.emplace(kind.device.name, kind).second)
-        throw InputError("--gpu-spec", "", "every card described once", "\"" + kind.device.name + "\" again");
-    }
+GpuKinds described_kinds(const std::vector<std::string>& specs) {
+  GpuKinds told;
+  for (const std::string& text : specs) {
+    const GpuKind kind = gpu_from_spec(text);
+    if (!told.emplace(kind.device.name, kind).second)
+      throw InputError("--gpu-spec", "", "every card described once", "\"" + kind.device.name + "\" again");
   }
+  return told;
+}
 
-  GpuKind find(const std::string& name, const std::string& flag) const {
-    const auto found = told_.find(name);
-    return found == told_.end() ? catalog_gpu(name, flag) : found->second;
-  }
-
- private:
-  std::map<std::string, GpuKind> told_;
-};
+GpuKind kind_named(const std::string& name, const GpuKinds& described, const std::string& flag) {
+  const auto found = described.find(name);
+  return found == described.end() ? catalog_gpu(name, flag) : found->second;
+}
 
 bool all_digits(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
@@ -52,16 +48,16 @@ std::pair<int, std::string> count_and_name(const std::string& item) {
   return {1, item};
 }
 
-std::vector<GpuKind> devices_of(const ClusterFlags& flags) {
-  const Kinds kinds(flags.gpu_specs);
+std::vector<GpuKind> listed_devices(const ClusterFlags& flags) {
+  const GpuKinds described = described_kinds(flags.gpu_specs);
   if (all_digits(flags.gpus) || flags.gpus.starts_with("-")) {
     const int count = whole_number(flags.gpus, 1, most_devices, "--gpus", count_expected);
-    return std::vector<GpuKind>(static_cast<std::size_t>(count), kinds.find(flags.gpu, "--gpu"));
+    return std::vector<GpuKind>(static_cast<std::size_t>(count), kind_named(flags.gpu, described, "--gpu"));
   }
   std::vector<GpuKind> out;
   for (const std::string& item : split(flags.gpus, ',')) {
     const auto [count, name] = count_and_name(item);
-    out.insert(out.end(), static_cast<std::size_t>(count), kinds.find(name, "--gpus"));
+    out.insert(out.end(), static_cast<std::size_t>(count), kind_named(name, described, "--gpus"));
     if (out.size() > most_devices) throw InputError("--gpus", "", count_expected, std::to_string(out.size()));
   }
   return out;
@@ -111,19 +107,45 @@ void reserve(ClusterSpec& cluster, const std::string& text) {
   device.free_bytes -= bytes;
 }
 
+/// One machine's cards: flags that say the same in another way are refused.
+SmiDevices printed_devices(const ClusterFlags& flags) {
+  const ClusterFlags untouched;
+  if (flags.gpus != untouched.gpus) throw InputError("--gpus-from", "", "no --gpus beside it", "--gpus " + flags.gpus);
+  if (!flags.nodes.empty() && flags.nodes != "1")
+    throw InputError("--gpus-from", "", "one node, the machine that nvidia-smi ran on", "--nodes " + flags.nodes);
+  const auto cards = read_nvidia_smi(input::read_text(flags.gpus_from), flags.gpus_from);
+  return smi_devices(cards, described_kinds(flags.gpu_specs), flags.gpus_from);
+}
+
+SmiDevices devices_of(const ClusterFlags& flags) {
+  if (!flags.gpus_from.empty()) return printed_devices(flags);
+  SmiDevices out{listed_devices(flags), {}};
+  if (flags.reserves.empty()) out.assumed.emplace_back("free memory");
+  return out;
+}
+
 ClusterSpec from_flags(const ClusterFlags& flags) {
-  const std::vector<GpuKind> devices = devices_of(flags);
-  const std::vector<int> sizes = node_sizes(flags.nodes, static_cast<int>(devices.size()));
+  const SmiDevices devices = devices_of(flags);
+  const std::vector<int> sizes = node_sizes(flags.nodes, static_cast<int>(devices.kinds.size()));
   const LinkDefaults defaults = link_defaults();
   const Network network =
       flags.network ? network_from(*flags.network) : Network{defaults.network_bytes_per_s, defaults.network_latency_s};
-  ClusterSpec cluster = wire_cluster(devices, sizes, network);
+  ClusterSpec cluster;
+  if (flags.topology_file.empty()) {
+    cluster = wire_cluster(devices.kinds, sizes, network);
+  } else {
+    const std::string& file = flags.topology_file;
+    cluster = wire_topology(devices.kinds, sizes, network, read_smi_topology(input::read_text(file), file));
+  }
   if (sizes.size() > 1 && !flags.network) cluster.assumed.push_back("network");
-  if (flags.reserves.empty()) cluster.assumed.push_back("free memory");
+  cluster.assumed.insert(cluster.assumed.end(), devices.assumed.begin(), devices.assumed.end());
   return cluster;
 }
 
-ClusterSpec from_file(const std::string& path) {
+ClusterSpec from_file(const ClusterFlags& flags) {
+  const std::string& path = flags.cluster_file;
+  for (const auto& [flag, value] : {std::pair("--gpus-from", flags.gpus_from), {"--topo", flags.topology_file}})
+    if (!value.empty()) throw InputError("--cluster", "", std::string("no ") + flag + " beside it", value);
   const input::Document document = input::read_document(path);
   return cluster_from_json(document.root());
 }
@@ -131,9 +153,10 @@ ClusterSpec from_file(const std::string& path) {
 }  // namespace
 
 ClusterSpec read_cluster(const ClusterFlags& flags) {
-  ClusterSpec cluster = flags.cluster_file.empty() ? from_flags(flags) : from_file(flags.cluster_file);
+  ClusterSpec cluster = flags.cluster_file.empty() ? from_flags(flags) : from_file(flags);
   for (const std::string& text : flags.reserves) reserve(cluster, text);
-  validate(cluster, flags.cluster_file.empty() ? "--gpus" : flags.cluster_file);
+  const std::string source = flags.gpus_from.empty() ? "--gpus" : flags.gpus_from;
+  validate(cluster, flags.cluster_file.empty() ? source : flags.cluster_file);
   return cluster;
 }
 

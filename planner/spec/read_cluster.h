@@ -1,5 +1,8 @@
 // Clusters from flags: --gpus 8 --gpu h100-sxm, --gpus 2xrtx4090,1xrtx3090, --nodes, --gpu-spec, --network, or a file.
 //
+// --gpus-from FILE (nvidia-smi) says which cards one machine has, how much of their memory is free and how wide their
+// PCIe links are; --topo FILE (nvidia-smi topo -m) how the cards of a node are linked.
+//
 // Links that nobody described follow the card: NVLink cards meet in their node's NVSwitch (a pair's bridge for bridged
 // cards), PCIe cards hang in pairs below a switch whose uplink they share, CPU cores share the memory bus; nodes meet
 // in the network over one NIC a node (assumed, and said so).
@@ -19,6 +22,8 @@ struct ClusterFlags {
   std::string nodes;                   // "", "2", "4,4,2"
   std::vector<std::string> gpu_specs;  // 'name:mem=24GiB,bw=936GB/s,bf16=142TFLOPS[,link=pcie4x16|nvlink300GB/s]'
   std::optional<std::string> network;  // 'bw=12.5GB/s,latency=10us'
+  std::string gpus_from;               // nvidia-smi's table or csv: instead of gpus, gpu and nodes
+  std::string topology_file;           // nvidia-smi topo -m of one node; every node is like it
   std::string cluster_file;            // replaces all of the above
   std::vector<std::string> reserves;   // "0=2GiB"
 };

@@ -60,6 +60,7 @@ void check_rates(const Device& device, std::size_t index, const std::string& sou
 void check_device(const Device& device, std::size_t index, std::size_t links, const std::string& source) {
   if (device.name.empty()) throw InputError(source, at("devices", index, "name"), "a name", "none");
   if (device.node < 0) throw InputError(source, at("devices", index, "node"), "0 or more", std::to_string(device.node));
+  if (device.slot < 0) throw InputError(source, at("devices", index, "slot"), "0 or more", std::to_string(device.slot));
   if (device.memory_bytes <= 0)
     throw InputError(source, at("devices", index, "memory_bytes"), "more than 0", std::to_string(device.memory_bytes));
   if (device.free_bytes < 0 || device.free_bytes > device.memory_bytes)

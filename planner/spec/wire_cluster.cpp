@@ -50,6 +50,7 @@ class Wiring {
     const GpuKind& kind = kinds[local];
     Device device = kind.device;
     device.node = number_;
+    device.slot = static_cast<int>(local);
     const std::string prefix = (kind.attachment.memory_bytes_per_s > 0 ? "core" : "gpu") + std::to_string(local) + ".";
     if (kind.attachment.nvlink_bytes_per_s > 0) add_nvlink(device, kind, kinds, prefix);
     if (kind.attachment.bridge_bytes_per_s > 0) add_bridge(device, kinds, local, prefix);
@@ -95,7 +96,7 @@ class Wiring {
 
   void note_assumptions(std::span<const GpuKind> kinds, int first) {
     for (const GpuKind& kind : kinds)
-      if (kind.assumed) note("rates and memory of " + kind.device.name);
+      if (const std::string text = assumed_figures(kind); !text.empty()) note(text);
     if (!uplinks_.empty() && std::any_of(kinds.begin(), kinds.end(), lacks_switch)) note("PCIe switches");
     for (std::size_t d = static_cast<std::size_t>(first); d < cluster_.devices.size(); ++d)
       for (const Path& path : cluster_.devices[d].paths)

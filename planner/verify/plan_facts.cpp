@@ -52,6 +52,12 @@ void read_memory(const Node& node, StageFacts& stage) {
   stage.other_bytes = bytes(node, "other_bytes");
   stage.kv_bytes = bytes(node, "kv_bytes");
   stage.margin_bytes = bytes(node, "margin_bytes");
+  const auto detail = [&](const char* key) { return node.find(key) ? bytes(node, key) : 0; };
+  stage.tower_bytes = detail("tower_bytes");
+  stage.draft_bytes = detail("draft_bytes");
+  stage.sampler_bytes = detail("sampler_bytes");
+  stage.reserve_bytes = detail("reserve_bytes");
+  stage.unused_bytes = detail("unused_bytes");
   stage.states_uncertainty = node.find("uncertainty_bytes").has_value();
   if (stage.states_uncertainty) stage.uncertainty_bytes = bytes(node, "uncertainty_bytes");
 }
@@ -68,7 +74,9 @@ StageFacts read_stage(const Node& node) {
   }
   stage.verdict = node.at("verdict").text();
   read_memory(node.at("memory"), stage);
+  if (const auto tower = node.find("tower")) stage.tower = tower->boolean();
   stage.kv_tokens = bytes(node, "kv_tokens");
+  stage.kv_blocks = node.find("kv_blocks") ? bytes(node, "kv_blocks") : 0;
   stage.prefill_s = node.at("time").at("prefill_s").number(0);
   stage.decode_s = node.at("time").at("decode_s").number(0);
   return stage;
@@ -88,13 +96,31 @@ BatchFacts read_batch(const Node& node) {
   return batch;
 }
 
+void read_engine(const Node& inputs, PlanFacts& plan) {
+  if (const auto engine = inputs.find("engine")) {
+    plan.block_tokens = engine->at("block_size").integer(1, most_count);
+    plan.enforce_eager = engine->at("enforce_eager").boolean();
+    plan.expert_parallel = engine->at("expert_parallel").boolean();
+    plan.draft = engine->at("draft").boolean();
+    if (engine->find("kv_cache_memory_bytes")) plan.kv_cache_memory_bytes = bytes(*engine, "kv_cache_memory_bytes");
+  }
+  const auto list = inputs.find("corrections");
+  if (!list) return;
+  for (const Node& item : list->items()) {
+    CorrectionFacts correction{item.at("part").text(), bytes(item, "delta_bytes"), std::nullopt};
+    if (const auto stage = item.find("stage")) correction.stage = stage->integer(0, most_count);
+    plan.corrections.push_back(correction);
+  }
+}
+
 void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.input_devices = read_devices(inputs.at("cluster").at("devices"));
   plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
   plan.model = model_facts(inputs.at("model"));
   plan.max_model_len = count(inputs, "max_model_len");
   plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
-  if (const auto block = inputs.find("block_size")) plan.block_tokens = block->integer(1, most_count);
+  read_engine(inputs, plan);
+  if (const auto longest = inputs.at("model").find("max_position")) plan.max_position = longest->integer(0, most_count);
   plan.input_tokens = count(inputs.at("workload"), "input_tokens", 0);
   plan.output_tokens = count(inputs.at("workload"), "output_tokens", 0);
   for (const Node& batch : inputs.at("costs").items()) plan.batches.push_back(read_batch(batch));
@@ -118,6 +144,10 @@ PlanFacts plan_facts(const Node& node) {
   plan.max_num_batched_tokens = count(batching, "max_num_batched_tokens");
   plan.max_num_seqs = count(batching, "max_num_seqs");
   plan.verdict = node.at("verdict").text();
+  plan.vllm = node.at("provenance").at("vllm").text();
+  if (const auto longest = node.find("longest_context")) plan.longest_context = longest->integer(0, most_count);
+  if (const auto at = node.find("fails_at"))
+    plan.failure = {at->text(), count(node, "stage", 0), bytes(node, "short_bytes")};
   read_inputs(node.at("inputs"), plan);
   return plan;
 }
@@ -143,20 +173,12 @@ bool PlanFacts::sound() const {
   return !stages.empty() && stages_sound && batches_sound && static_cast<std::int64_t>(stages.size()) == pp;
 }
 
-double kv_bytes_per_token(const PlanFacts& plan, const StageFacts& stage) {
-  double sum = 0;
-  for (std::int64_t l = stage.first_layer; l < stage.end_layer; ++l) {
-    const LayerFacts& layer = plan.model.layers[static_cast<std::size_t>(l)];
-    sum += static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / plan.tp)) * layer.kv_bytes_of_head_pair;
-  }
-  return sum;
-}
-
 double layer_bytes(const PlanFacts& plan, const StageFacts& stage) {
   double sum = 0;
   for (std::int64_t l = stage.first_layer; l < stage.end_layer; ++l)
-    sum += plan.model.layers[static_cast<std::size_t>(l)].weight_bytes;
-  return sum / static_cast<double>(plan.tp);
+    sum += rank_weight_bytes(plan.model.layers[static_cast<std::size_t>(l)], plan.tp,
+                             plan.expert_parallel ? plan.tp * plan.dp : 0);
+  return sum;
 }
 
 }  // namespace ppplan::verify

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,15 +20,29 @@ struct DeviceFacts {
 
 struct StageFacts {
   std::int64_t first_layer = 0, end_layer = 0;
-  bool embedding = false, head = false;
+  bool embedding = false, head = false, tower = false;
   std::vector<std::vector<std::int64_t>> devices;  // [replica][rank]
   std::string verdict;
   std::int64_t budget_bytes = 0, weights_bytes = 0, embedding_bytes = 0, head_bytes = 0, activation_bytes = 0,
                cuda_graph_bytes = 0, other_bytes = 0, kv_bytes = 0, margin_bytes = 0;
+  std::int64_t tower_bytes = 0, draft_bytes = 0, sampler_bytes = 0, reserve_bytes = 0, unused_bytes = 0;
   bool states_uncertainty = false;
   std::int64_t uncertainty_bytes = 0;
-  std::int64_t kv_tokens = 0;
+  std::int64_t kv_tokens = 0, kv_blocks = 0;
   double prefill_s = 0, decode_s = 0;
+};
+
+/// A measured difference that the document applies.
+struct CorrectionFacts {
+  std::string part;
+  std::int64_t delta_bytes = 0;
+  std::optional<std::int64_t> stage;
+};
+
+/// Where the document says that start-up ends.
+struct FailureFacts {
+  std::string at;
+  std::int64_t stage = 0, short_bytes = 0;
 };
 
 /// One batch shape and its costs; `inputs.costs` of the document.
@@ -55,6 +70,13 @@ struct PlanFacts {
   std::int64_t input_tokens = 1, output_tokens = 1;
   std::vector<BatchFacts> batches;
   std::string verdict;
+  std::string vllm;               // whose rules; "" = the newest
+  std::int64_t max_position = 0;  // of the model; 0 = not stated
+  bool enforce_eager = false, expert_parallel = false, draft = false;
+  std::optional<std::int64_t> kv_cache_memory_bytes;
+  std::vector<CorrectionFacts> corrections;
+  std::optional<FailureFacts> failure;
+  std::int64_t longest_context = 0;
 
   /// Sequences per cohort and so on follow from the last batch when something is decoded.
   bool decodes() const { return output_tokens > 1 && !batches.empty(); }
@@ -68,8 +90,6 @@ struct PlanFacts {
 /// Throws InputError for missing or mistyped members. Bytes are limited to 2^53, so that sums of them stay exact.
 PlanFacts plan_facts(const input::Node& plan);
 
-/// KV bytes of one token on one device of a stage: 2 * max(1, k / tp) * d * bytes of each layer.
-double kv_bytes_per_token(const PlanFacts& plan, const StageFacts& stage);
 /// Weight bytes of the stage's layers on one device.
 double layer_bytes(const PlanFacts& plan, const StageFacts& stage);
 

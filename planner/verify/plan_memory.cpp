@@ -2,8 +2,11 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <optional>
 
 #include "planner/verify/claim.h"
+#include "planner/verify/kv_facts.h"
+#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -11,7 +14,7 @@ namespace {
 
 /// What the engine may use of a device.
 std::int64_t budget_bytes(const PlanFacts& plan, const DeviceFacts& device) {
-  return static_cast<std::int64_t>(std::floor(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
+  return static_cast<std::int64_t>(std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
 }
 
 template <class Figure>
@@ -30,16 +33,27 @@ Check over_stages(const PlanFacts& plan, const std::string& text, Compare compar
   return claim.check();
 }
 
+std::int64_t total_weights(const StageFacts& stage) {
+  return stage.weights_bytes + stage.embedding_bytes + stage.head_bytes + stage.tower_bytes + stage.draft_bytes;
+}
+
+bool graphs_in_budget(const PlanFacts& plan) { return memory_constant("cuda_graphs_in_budget", plan.vllm) != 0; }
+
 Check budget_claim(const PlanFacts& plan) {
-  return over_stages(plan, "the budget is the utilization's share of the stage's smallest device",
+  return over_stages(plan,
+                     "the budget is the utilization's share of the stage's smallest device, or what the stated KV "
+                     "bytes and all other uses sum to",
                      [&](Claim& claim, const std::string& place, const StageFacts& stage) {
-                       claim.equal(place, stage.budget_bytes,
-                                   least(plan, stage, [&](const DeviceFacts& d) { return budget_bytes(plan, d); }));
+                       if (plan.kv_cache_memory_bytes)
+                         claim.equal(place, stage.kv_bytes, *plan.kv_cache_memory_bytes);
+                       else
+                         claim.equal(place, stage.budget_bytes,
+                                     least(plan, stage, [&](const DeviceFacts& d) { return budget_bytes(plan, d); }));
                      });
 }
 
 Check weights_claim(const PlanFacts& plan) {
-  // A byte of rounding per layer and one of the division by tp.
+  // A byte of rounding per layer.
   return over_stages(plan, "weights are those of the stage's layers, from the model's dimensions",
                      [&](Claim& claim, const std::string& place, const StageFacts& stage) {
                        claim.near(place, static_cast<double>(stage.weights_bytes), layer_bytes(plan, stage),
@@ -48,22 +62,34 @@ Check weights_claim(const PlanFacts& plan) {
 }
 
 Check ends_claim(const PlanFacts& plan) {
-  const double one = plan.model.end_bytes / static_cast<double>(plan.tp);
+  const auto tp = static_cast<double>(plan.tp);
+  const auto layers = static_cast<std::int64_t>(plan.model.layers.size());
+  const double embedding = plan.model.embedding_bytes / tp;
+  const double head_bytes = plan.model.head_bytes / tp;
   return over_stages(
-      plan, "embedding and head take their bytes where a stage holds them, a tied head none beside its embedding",
+      plan, "embedding, head, tower and draft take their bytes where a stage holds them, a tied head none beside it",
       [&](Claim& claim, const std::string& place, const StageFacts& stage) {
         const bool head = stage.head && !(plan.model.tied && stage.embedding);
-        claim.near(place + " embedding", static_cast<double>(stage.embedding_bytes), stage.embedding ? one : 0, 1);
-        claim.near(place + " head", static_cast<double>(stage.head_bytes), head ? one : 0, 1);
+        const bool draft = plan.draft && stage.end_layer == layers;
+        const double drafter = rank_draft_bytes(plan.model, plan.tp, plan.expert_parallel ? plan.tp * plan.dp : 0) +
+                               (plan.pp > 1 ? embedding + head_bytes : 0);
+        claim.near(place + " embedding", static_cast<double>(stage.embedding_bytes), stage.embedding ? embedding : 0,
+                   1);
+        claim.near(place + " head", static_cast<double>(stage.head_bytes), head ? head_bytes : 0, 1);
+        claim.near(place + " tower", static_cast<double>(stage.tower_bytes),
+                   stage.tower ? plan.model.tower_bytes / tp : 0, 1);
+        claim.near(place + " draft", static_cast<double>(stage.draft_bytes), draft ? drafter : 0,
+                   static_cast<double>(plan.model.draft_layers.size() + 4));
       });
 }
 
 Check kv_claim(const PlanFacts& plan) {
-  return over_stages(plan, "KV bytes are what weights, ends, activation and CUDA graphs leave of the budget",
-                     [](Claim& claim, const std::string& place, const StageFacts& stage) {
+  return over_stages(plan, "KV bytes are what all other uses leave of the budget",
+                     [&](Claim& claim, const std::string& place, const StageFacts& stage) {
                        claim.equal(place, stage.kv_bytes,
-                                   stage.budget_bytes - stage.weights_bytes - stage.embedding_bytes - stage.head_bytes -
-                                       stage.activation_bytes - stage.cuda_graph_bytes);
+                                   stage.budget_bytes - total_weights(stage) - stage.activation_bytes -
+                                       stage.sampler_bytes - (graphs_in_budget(plan) ? stage.cuda_graph_bytes : 0) -
+                                       stage.reserve_bytes);
                      });
 }
 
@@ -72,36 +98,141 @@ Check parts_claim(const PlanFacts& plan) {
       plan, "no part of the memory is negative", [](Claim& claim, const std::string& place, const StageFacts& stage) {
         const std::int64_t smallest =
             std::min({stage.budget_bytes, stage.weights_bytes, stage.embedding_bytes, stage.head_bytes,
-                      stage.activation_bytes, stage.cuda_graph_bytes, stage.other_bytes, stage.uncertainty_bytes});
+                      stage.tower_bytes, stage.draft_bytes, stage.sampler_bytes, stage.activation_bytes,
+                      stage.cuda_graph_bytes, stage.other_bytes, stage.uncertainty_bytes, stage.unused_bytes});
         claim.require(place, smallest >= 0, std::to_string(smallest) + " bytes");
       });
 }
 
-Check tokens_claim(const PlanFacts& plan) {
-  return over_stages(plan, "a stage's KV tokens are the whole blocks that its KV bytes hold",
-                     [&](Claim& claim, const std::string& place, const StageFacts& stage) {
-                       const double block = static_cast<double>(plan.block_tokens) * kv_bytes_per_token(plan, stage);
-                       const double held = std::max(0.0, std::floor(static_cast<double>(stage.kv_bytes) / block));
-                       claim.near(place, static_cast<double>(stage.kv_tokens),
-                                  held * static_cast<double>(plan.block_tokens), 0.5);
-                     });
+Check reserve_claim(const PlanFacts& plan) {
+  Claim claim("the reserve is the sum of the corrections for a stage");
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    std::int64_t sum = 0;
+    for (const CorrectionFacts& it : plan.corrections)
+      if ((!it.stage || *it.stage == static_cast<std::int64_t>(s)) &&
+          (it.part != "cuda_graph" || graphs_in_budget(plan)))
+        sum += it.delta_bytes;
+    claim.equal(stage_name(s), plan.stages[s].reserve_bytes, sum);
+  }
+  return claim.check();
 }
 
-double margin_bytes(const PlanFacts& plan, const StageFacts& stage) {
-  const double block = static_cast<double>(plan.block_tokens);
-  const double request = std::ceil(static_cast<double>(plan.max_model_len) / block) * block;
-  const double room = static_cast<double>(stage.kv_bytes) - std::round(request * kv_bytes_per_token(plan, stage));
-  const std::int64_t outside =
-      least(plan, stage, [&](const DeviceFacts& d) { return d.free_bytes - budget_bytes(plan, d); });
-  return std::min(room, static_cast<double>(outside - stage.other_bytes));
+/// Stages that keep no KV limit nothing.
+std::int64_t blocks_of(const StageFacts& stage, std::int64_t block_bytes) {
+  if (block_bytes == 0) return std::int64_t{1} << 40;
+  return stage.kv_bytes > 0 ? stage.kv_bytes / block_bytes : 0;
 }
 
-Check margin_claim(const PlanFacts& plan) {
-  return over_stages(
-      plan, "the margin is the smaller of KV bytes beyond one longest request and free memory beyond the budget",
-      [&](Claim& claim, const std::string& place, const StageFacts& stage) {
-        claim.near(place, static_cast<double>(stage.margin_bytes), margin_bytes(plan, stage), 0.5);
-      });
+Check tokens_claim(const PlanFacts& plan, const KvPool& pool) {
+  Claim claim("a stage's KV blocks are those that its KV bytes hold, its tokens what the server's log makes of them");
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const StageFacts& stage = plan.stages[s];
+    const std::int64_t blocks = blocks_of(stage, pool.stage_block_bytes[s]);
+    claim.equal(stage_name(s) + " blocks", stage.kv_blocks, blocks);
+    const std::int64_t tokens = pool.groups.empty() ? blocks : pool.tokens(blocks, plan.max_model_len);
+    claim.near(stage_name(s), static_cast<double>(stage.kv_tokens), static_cast<double>(tokens), 0.5);
+  }
+  return claim.check();
+}
+
+Check unused_claim(const PlanFacts& plan, const KvPool& pool) {
+  Claim claim("unused are the KV bytes beyond the blocks of the stage with the fewest");
+  std::int64_t fewest = std::numeric_limits<std::int64_t>::max();
+  for (std::size_t s = 0; s < plan.stages.size(); ++s)
+    fewest = std::min(fewest, blocks_of(plan.stages[s], pool.stage_block_bytes[s]));
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const std::int64_t used = fewest * pool.stage_block_bytes[s];
+    claim.equal(stage_name(s), plan.stages[s].unused_bytes, std::max<std::int64_t>(0, plan.stages[s].kv_bytes - used));
+  }
+  return claim.check();
+}
+
+std::int64_t outside_bytes(const PlanFacts& plan, const StageFacts& stage) {
+  return least(plan, stage, [&](const DeviceFacts& d) {
+    return d.free_bytes - (plan.kv_cache_memory_bytes ? stage.budget_bytes : budget_bytes(plan, d));
+  });
+}
+
+std::int64_t request_bytes(const KvPool& pool, std::size_t stage, std::int64_t tokens) {
+  return pool.stage_block_bytes[stage] * pool.request_blocks(tokens);
+}
+
+Check margin_claim(const PlanFacts& plan, const KvPool& pool) {
+  Claim claim("the margin is the smaller of KV bytes beyond one longest request and free memory beyond the budget");
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const StageFacts& stage = plan.stages[s];
+    const std::int64_t room = stage.kv_bytes - request_bytes(pool, s, plan.max_model_len);
+    claim.equal(stage_name(s), stage.margin_bytes, std::min(room, outside_bytes(plan, stage) - stage.other_bytes));
+  }
+  return claim.check();
+}
+
+bool starts_with(const PlanFacts& plan, const KvPool& pool, std::int64_t tokens) {
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const StageFacts& stage = plan.stages[s];
+    if (stage.kv_bytes <= 0 || request_bytes(pool, s, tokens) > stage.kv_bytes ||
+        outside_bytes(plan, stage) < stage.other_bytes)
+      return false;
+  }
+  return true;
+}
+
+Check context_claim(const PlanFacts& plan, const KvPool& pool) {
+  Claim claim("the longest context starts, and one token more does not or exceeds the model's");
+  const std::int64_t most = plan.max_position > 0 ? plan.max_position : plan.max_model_len;
+  const std::int64_t longest = plan.longest_context;
+  claim.require("plan", longest <= most, std::to_string(longest));
+  if (longest > 0) claim.require("plan", starts_with(plan, pool, longest), "a request too long");
+  if (longest < most) claim.require("plan", !starts_with(plan, pool, longest + 1), "a longer one that starts too");
+  return claim.check();
+}
+
+struct Step {
+  const char* at;
+  std::int64_t left;
+};
+
+/// Start-up of one stage: the first step that leaves less than nothing.
+std::optional<FailureFacts> first_failure(const PlanFacts& plan, const KvPool& pool, std::size_t s) {
+  const StageFacts& stage = plan.stages[s];
+  const bool inside = graphs_in_budget(plan);
+  const std::int64_t free = least(plan, stage, [](const DeviceFacts& d) { return d.free_bytes; });
+  const std::int64_t early =
+      inside ? stage.other_bytes : std::max<std::int64_t>(0, stage.other_bytes - stage.cuda_graph_bytes);
+  const std::int64_t loaded = free - early - total_weights(stage);
+  const std::int64_t refused = plan.kv_cache_memory_bytes ? loaded : outside_bytes(plan, stage) - early;
+  const std::vector<Step> steps = {{"weights", std::min(refused, loaded)},
+                                   {"profile", loaded - stage.activation_bytes},
+                                   {"sampler", loaded - stage.activation_bytes - stage.sampler_bytes},
+                                   {"cuda_graph", loaded - (inside ? stage.cuda_graph_bytes : 0)},
+                                   {"kv", stage.kv_bytes > 0 ? 0 : std::min<std::int64_t>(stage.kv_bytes, -1)},
+                                   {"context", stage.kv_bytes - request_bytes(pool, s, plan.max_model_len)},
+                                   {"cuda_graph", outside_bytes(plan, stage) - stage.other_bytes}};
+  for (const Step& step : steps)
+    if (step.left < 0) return FailureFacts{step.at, static_cast<std::int64_t>(s), -step.left};
+  return std::nullopt;
+}
+
+Check failure_claim(const PlanFacts& plan, const KvPool& pool) {
+  static const std::vector<std::string> order = {"weights", "profile", "sampler", "cuda_graph", "kv", "context"};
+  Claim claim("start-up ends where its steps first lack memory, and nowhere when no margin is negative");
+  std::optional<FailureFacts> sooner;
+  const auto rank = [&](const FailureFacts& it) {
+    return std::find(order.begin(), order.end(), it.at) - order.begin();
+  };
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    if (plan.stages[s].margin_bytes >= 0) continue;
+    const auto found = first_failure(plan, pool, s);
+    if (found && (!sooner || rank(*found) < rank(*sooner) ||
+                  (rank(*found) == rank(*sooner) && found->short_bytes > sooner->short_bytes)))
+      sooner = found;
+  }
+  claim.require("fails_at", plan.failure.has_value() == sooner.has_value(), sooner ? "nothing" : "a failure");
+  if (!plan.failure || !sooner) return claim.check();
+  claim.require("fails_at", plan.failure->at == sooner->at, plan.failure->at + " where " + sooner->at + " comes first");
+  claim.equal("stage", plan.failure->stage, sooner->stage);
+  claim.equal("short_bytes", plan.failure->short_bytes, sooner->short_bytes);
+  return claim.check();
 }
 
 /// TIGHT where the margin is smaller in size than the uncertainty that the document prints; without one, FITS and OOM
@@ -144,14 +275,19 @@ Check limiting_claim(const PlanFacts& plan, const input::Node& predicted) {
 }  // namespace
 
 void add_memory_claims(const PlanFacts& plan, const input::Node& predicted, Checks& checks) {
+  const KvPool pool = kv_pool(plan);
   checks.push_back(budget_claim(plan));
   checks.push_back(weights_claim(plan));
   checks.push_back(ends_claim(plan));
   checks.push_back(parts_claim(plan));
+  checks.push_back(reserve_claim(plan));
   checks.push_back(kv_claim(plan));
-  checks.push_back(tokens_claim(plan));
-  checks.push_back(margin_claim(plan));
+  checks.push_back(tokens_claim(plan, pool));
+  checks.push_back(unused_claim(plan, pool));
+  checks.push_back(margin_claim(plan, pool));
+  checks.push_back(context_claim(plan, pool));
   checks.push_back(verdict_claim(plan));
+  checks.push_back(failure_claim(plan, pool));
   checks.push_back(limiting_claim(plan, predicted));
 }
 

@@ -6,6 +6,8 @@
 #include <numeric>
 
 #include "planner/verify/claim.h"
+#include "planner/verify/kv_facts.h"
+#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -29,17 +31,28 @@ bool is_one_move(const std::vector<std::int64_t>& a, const std::vector<std::int6
          std::accumulate(a.begin(), a.end(), std::int64_t{0}) == std::accumulate(b.begin(), b.end(), std::int64_t{0});
 }
 
-/// Where all layers are equal, a stage that changes by n layers changes by n layers' weights and CUDA graphs.
+/// Where all layers are equal, a stage that changes by n layers changes by n layers' weights and CUDA graphs. The
+/// buffers of the first stage and the sampler of the last stay where they are, and so does each stage's widest layer.
 double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partition) {
+  PlanFacts moved = plan;
+  std::int64_t layer = 0;
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    moved.stages[s].first_layer = layer;
+    moved.stages[s].end_layer = layer += partition[s];
+  }
+  const KvPool pool = kv_pool(moved);
+  const bool graphs = memory_constant("cuda_graphs_in_budget", plan.vllm) != 0;
+  const double base = memory_constant("cuda_graph_base_bytes", plan.vllm);
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     const auto now = static_cast<double>(stage.end_layer - stage.first_layer);
     const auto then = static_cast<double>(partition[s]);
-    const double layer = (layer_bytes(plan, stage) + static_cast<double>(stage.cuda_graph_bytes)) / now;
-    const double bytes = static_cast<double>(stage.kv_bytes) - (then - now) * layer;
-    const double block = static_cast<double>(plan.block_tokens) * kv_bytes_per_token(plan, stage) / now * then;
-    least = std::min(least, std::max(0.0, std::floor(bytes / block)) * static_cast<double>(plan.block_tokens));
+    const double captured = graphs ? std::max(0.0, static_cast<double>(stage.cuda_graph_bytes) - base) : 0;
+    const double layer_part = (layer_bytes(plan, stage) + captured) / now;
+    const double bytes = static_cast<double>(stage.kv_bytes) - (then - now) * layer_part;
+    const double blocks = std::max(0.0, std::floor(bytes / static_cast<double>(pool.stage_block_bytes[s])));
+    least = std::min(least, static_cast<double>(pool.tokens(static_cast<std::int64_t>(blocks), plan.max_model_len)));
   }
   return least;
 }
@@ -63,7 +76,7 @@ void add_neighbour_claims(const PlanFacts& plan, const input::Node& neighbours, 
     moves.require(place, one, "another");
     const auto stated = neighbour.at("kv_tokens").integer(0, std::int64_t{1} << 53);
     // Bytes are rounded per stage, which may tip one block.
-    if (one && partition.size() == plan.stages.size() && has_equal_layers(plan))
+    if (one && partition.size() == plan.stages.size() && has_equal_layers(plan) && !plan.kv_cache_memory_bytes)
       tokens.near(place, static_cast<double>(stated), kv_tokens(plan, partition),
                   static_cast<double>(plan.block_tokens));
     const bool oom = neighbour.at("verdict").text() == "OOM";

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <random>
 
 #include "planner/cost/assess.h"
@@ -29,9 +30,9 @@ TEST(MemoryAccount, SumsWhatTheStageHolds) {
   EXPECT_EQ(plan.stages[1].memory.head_bytes, 4096 * 512 * 2);
   for (const auto& stage : plan.stages) {
     const auto& m = stage.memory;
-    EXPECT_EQ(
-        m.budget_bytes - m.weights_bytes - m.embedding_bytes - m.head_bytes - m.activation_bytes - m.cuda_graph_bytes,
-        m.kv_bytes);
+    EXPECT_EQ(m.budget_bytes - m.weights_bytes - m.embedding_bytes - m.head_bytes - m.activation_bytes -
+                  m.sampler_bytes - m.cuda_graph_bytes,
+              m.kv_bytes);
   }
 }
 
@@ -49,7 +50,8 @@ TEST(MemoryAccount, KvOfATokenIsKeysAndValuesOfEveryLayer) {
 TEST(MemoryAccount, TensorParallelRanksShareWeightsAndKvHeads) {
   spec::Plan plan = small_plan({4}, 2);
   cost::assess_memory(plan);
-  EXPECT_EQ(plan.stages[0].memory.weights_bytes, 4 * layer_bytes / 2);
+  // Each rank has half of the matrices and all of the two norms: 2 * 512 * 2 bytes.
+  EXPECT_EQ(plan.stages[0].memory.weights_bytes, 4 * ((layer_bytes - 2048) / 2 + 2048));
   EXPECT_EQ(plan.stages[0].kv_tokens, plan.stages[0].memory.kv_bytes / (16 * 256 * 4) * 16);
 }
 
@@ -75,7 +77,7 @@ TEST(MemoryAccount, TheSmallestCardOfAStageDecides) {
   spec::Plan plan = small_plan({4}, 2);
   plan.cluster.devices[1].memory_bytes = plan.cluster.devices[1].free_bytes = 4 * gibi;
   cost::assess_memory(plan);
-  EXPECT_EQ(plan.stages[0].memory.budget_bytes, static_cast<std::int64_t>(0.9 * 4.0 * gibi));
+  EXPECT_EQ(plan.stages[0].memory.budget_bytes, static_cast<std::int64_t>(std::ceil(0.9 * 4.0 * gibi)));
 }
 
 TEST(MemoryAccount, WeightsBeyondTheBudgetAreOutOfMemory) {

@@ -24,7 +24,7 @@ TEST(VllmVersion, IsReadFromReleaseNumbers) {
 }
 
 TEST(VllmVersion, OlderThanTheTableIsRefused) {
-  EXPECT_THROW(vllm_defaults("0.7.3", card("l4")), input::InputError);
+  EXPECT_THROW(vllm_defaults("0.5.3", card("l4")), input::InputError);
   EXPECT_THROW(vllm_defaults("newest", card("l4")), input::InputError);
 }
 
@@ -42,19 +42,81 @@ TEST(VllmDefaults, DependOnTheCardsMemory) {
   };
   EXPECT_EQ(tokens_and_seqs("0.26", "h100-sxm"), std::pair(8192, 1024));
   EXPECT_EQ(tokens_and_seqs("0.26", "a100-sxm-80gb"), std::pair(2048, 256));
-  EXPECT_EQ(tokens_and_seqs("0.8.1", "a100-sxm-80gb"), std::pair(8192, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.8.1", "a100-sxm-80gb"), std::pair(2048, 1024));  // by name up to 0.8.4
+  EXPECT_EQ(tokens_and_seqs("0.8.1", "h200"), std::pair(8192, 1024));
   EXPECT_EQ(tokens_and_seqs("0.8.1", "l4"), std::pair(2048, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.8.4", "l4"), std::pair(2048, 256));
+  EXPECT_EQ(tokens_and_seqs("0.8.5", "a100-sxm-80gb"), std::pair(8192, 1024));
   EXPECT_EQ(tokens_and_seqs("0.8.5", "l4"), std::pair(2048, 256));
   EXPECT_EQ(tokens_and_seqs("0.26", "b200"), std::pair(8192, 1024));
-  EXPECT_EQ(tokens_and_seqs("0.27", "b200"), std::pair(16384, 1024));
-  EXPECT_EQ(tokens_and_seqs("0.27", "h200"), std::pair(8192, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.27", "b200"), std::pair(8192, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.28", "b200"), std::pair(16384, 1024));
+  EXPECT_EQ(tokens_and_seqs("0.28", "h200"), std::pair(8192, 1024));
 }
 
 TEST(VllmDefaults, ListTheirVersionsInOrder) {
   const auto versions = known_vllm();
   for (std::size_t i = 1; i < versions.size(); ++i) EXPECT_LT(vllm_version(versions[i - 1]), vllm_version(versions[i]));
-  EXPECT_EQ(versions.back(), newest_vllm());
-  EXPECT_LE(vllm_version(newest_vllm()), vllm_version(latest_vllm_release()));
+  EXPECT_LE(vllm_version(newest_vllm()), vllm_version(versions.back()));
+  EXPECT_LE(vllm_version(versions.back()), vllm_version(latest_vllm_release()));
+}
+
+TEST(VllmDefaults, OfTheV0EngineFollowTheContext) {
+  const spec::Device l4 = card("l4");
+  // max(max_model_len, 2048); above 32768 tokens prefill is chunked by 512 tokens, by 2048 since 0.6.5.
+  EXPECT_EQ(vllm_defaults("0.5.4", l4, {.stages = 2, .max_model_len = 1024}).max_num_batched_tokens, 2048);
+  EXPECT_EQ(vllm_defaults("0.6.4", l4, {.max_model_len = 32768}).max_num_batched_tokens, 32768);
+  EXPECT_EQ(vllm_defaults("0.6.4", l4, {.max_model_len = 32769}).max_num_batched_tokens, 512);
+  EXPECT_EQ(vllm_defaults("0.7.3", l4, {.max_model_len = 131072}).max_num_batched_tokens, 2048);
+  EXPECT_TRUE(vllm_defaults("0.7.3", l4, {.max_model_len = 131072}).chunked_prefill);
+  EXPECT_FALSE(vllm_defaults("0.7.3", l4, {.max_model_len = 8192}).chunked_prefill);
+  EXPECT_EQ(vllm_defaults("0.7.3", card("h100-sxm")).max_num_seqs, 256);
+}
+
+TEST(VllmDefaults, PipelinesStayedOnV0Until09) {
+  const spec::Device h100 = card("h100-sxm");
+  EXPECT_EQ(vllm_defaults("0.7.3", h100).engine, "V0");
+  EXPECT_EQ(vllm_defaults("0.8.5", h100).engine, "V1");
+  EXPECT_EQ(vllm_defaults("0.8.5", h100, {.stages = 2}).engine, "V0");
+  EXPECT_EQ(vllm_defaults("0.9", h100, {.stages = 2}).engine, "V1");
+}
+
+TEST(VllmDefaults, AsynchronousSchedulingReachedPipelinesOneReleaseLater) {
+  const spec::Device h100 = card("h100-sxm");
+  EXPECT_FALSE(vllm_defaults("0.13", h100).asynchronous);
+  EXPECT_TRUE(vllm_defaults("0.14.1", h100).asynchronous);
+  EXPECT_FALSE(vllm_defaults("0.14.1", h100, {.stages = 4}).asynchronous);
+  EXPECT_TRUE(vllm_defaults("0.15", h100, {.stages = 4}).asynchronous);
+}
+
+TEST(VllmDefaults, NameTheSplitAndTheRunner) {
+  spec::ModelSpec qwen = spec::read_model("Qwen/Qwen3-32B");
+  const spec::Device h100 = card("h100-sxm");
+  EXPECT_EQ(vllm_defaults("0.7.3", h100).default_split, "remainder_last");
+  EXPECT_EQ(vllm_defaults("0.8", h100).default_split, "remainder_before_last");
+  EXPECT_EQ(vllm_defaults("0.22", h100, {.model = &qwen}).runner, "V2");
+  qwen.dtype = spec::DType::fp8;  // quantized weights moved one release later
+  EXPECT_EQ(vllm_defaults("0.23", h100, {.model = &qwen}).runner, "V1");
+  EXPECT_EQ(vllm_defaults("0.24", h100, {.model = &qwen}).runner, "V2");
+}
+
+TEST(VllmDefaults, ExistForEveryReleaseAndCard) {
+  for (const std::string& version : known_vllm())
+    for (const char* name : {"l4", "h100-sxm", "a100-sxm-80gb", "b200", "rtx4090", "cpu-core"})
+      for (int stages : {1, 4}) {
+        const VllmDefaults defaults = vllm_defaults(version, card(name), {.stages = stages});
+        EXPECT_GE(defaults.max_num_batched_tokens, defaults.max_num_seqs) << version << ' ' << name;
+        EXPECT_FALSE(vllm_row(version).at("source").text().empty()) << version;
+      }
+}
+
+TEST(VersionWarning, IsToldPastWhatWasRead) {
+  EXPECT_EQ(version_warning(newest_vllm()), "");
+  EXPECT_EQ(version_warning(newest_vllm() + ".3"), "");
+  EXPECT_EQ(version_warning("0.5.4"), "");
+  EXPECT_NE(version_warning(latest_vllm_release()).find("extrapolated"), std::string::npos);
+  EXPECT_NE(version_warning("0.5.3").find("begins with 0.5.4"), std::string::npos);
+  EXPECT_THROW(version_warning("latest"), input::InputError);
 }
 
 TEST(BatchesInFlight, AreOneMoreOnTheV2Runner) {
@@ -66,13 +128,15 @@ TEST(BatchesInFlight, AreOneMoreOnTheV2Runner) {
   EXPECT_EQ(batches_in_flight("0.23", llama, 4), 5);
   EXPECT_EQ(batches_in_flight("0.23", qwen2, 4), 4);
   EXPECT_EQ(batches_in_flight("0.25", qwen2, 4), 5);
-  EXPECT_EQ(batches_in_flight("0.27", mixtral, 4), 4);
+  EXPECT_EQ(batches_in_flight("0.28", mixtral, 4), 4);
+  EXPECT_EQ(batches_in_flight("0.29", mixtral, 4), 5);
+  EXPECT_EQ(batches_in_flight("0.7.3", mixtral, 4), 4);
 }
 
 TEST(BatchesInFlight, AreTwoOnOneStageScheduledAsynchronously) {
   const spec::ModelSpec llama = spec::read_model("llama8b");
-  EXPECT_EQ(batches_in_flight("0.14", llama, 1), 1);
-  EXPECT_EQ(batches_in_flight("0.15", llama, 1), 2);
+  EXPECT_EQ(batches_in_flight("0.13", llama, 1), 1);
+  EXPECT_EQ(batches_in_flight("0.14", llama, 1), 2);
   EXPECT_EQ(batches_in_flight("0.27", llama, 1), 2);
 }
 

@@ -44,11 +44,11 @@ TEST(Gpus, AListKeepsItsOrder) {
   EXPECT_EQ(cluster.devices[3].name, "rtx3060");
 }
 
-TEST(Gpus, HaveTheMemoryThatTheDriverReports) {
-  // nvidia-smi: an L4 has 23034 MiB, not 24 GiB; an H100 81559 MiB.
-  EXPECT_EQ(cluster_of("1xl4").devices[0].memory_bytes, 23034LL << 20);
-  EXPECT_EQ(cluster_of("1").devices[0].memory_bytes, 81559LL << 20);
-  EXPECT_EQ(cluster_of("1").devices[0].free_bytes, 81559LL << 20);
+TEST(Gpus, HaveTheMemoryThatCudaReports) {
+  // cudaMemGetInfo: an L4 has 22563 MiB, where nvidia-smi says 23034 and the box 24 GB; an H100 81081 MiB.
+  EXPECT_EQ(cluster_of("1xl4").devices[0].memory_bytes, 22563LL << 20);
+  EXPECT_EQ(cluster_of("1").devices[0].memory_bytes, 81081LL << 20);
+  EXPECT_EQ(cluster_of("1").devices[0].free_bytes, 81081LL << 20);
   EXPECT_TRUE(assumes(cluster_of("1"), "free memory"));
 }
 
@@ -113,12 +113,22 @@ TEST(Links, OfPcieCardsArePairedBelowSwitches) {
   EXPECT_TRUE(assumes(cluster, "PCIe switches"));
 }
 
+TEST(Links, OfCardsWithoutABridgeArePcie) {
+  EXPECT_EQ(kind_between(cluster_of("2xa40"), 0, 1), LinkKind::pcie) << "a bridge is bought apart";
+}
+
 TEST(Links, OfBridgedCardsJoinPairs) {
-  const ClusterSpec cluster = cluster_of("4xa40");
+  ClusterFlags flags;
+  flags.gpus = "4xa40";
+  flags.gpu_specs = {"a40:link=bridge"};
+  const ClusterSpec cluster = read_cluster(flags);
+  EXPECT_DOUBLE_EQ(bandwidth_bytes_per_s(cluster, route(cluster, 0, 1)), 0.8 * 56.25e9) << "NVLink 3, four links";
   EXPECT_EQ(kind_between(cluster, 0, 1), LinkKind::nvlink);
   EXPECT_EQ(kind_between(cluster, 1, 2), LinkKind::pcie);
   EXPECT_TRUE(assumes(cluster, "NVLink bridges"));
-  EXPECT_EQ(kind_between(cluster_of("1xa40,1xa30"), 0, 1), LinkKind::pcie) << "no bridge joins two kinds";
+  flags.gpus = "1xa40,1xa30";
+  flags.gpu_specs.emplace_back("a30:link=bridge");
+  EXPECT_EQ(kind_between(read_cluster(flags), 0, 1), LinkKind::pcie) << "no bridge joins two kinds";
 }
 
 TEST(Links, OfCpuCoresAreMemory) {
@@ -169,13 +179,31 @@ TEST(GpuSpec, DescribesACard) {
   EXPECT_EQ(kind_between(cluster, 0, 2), LinkKind::pcie);
 }
 
+TEST(GpuSpec, OfAKnownCardChangesWhatItSays) {
+  ClusterFlags flags;
+  flags.gpus = "1xrtx4090";
+  flags.gpu_specs = {"rtx4090:mem=47GiB"};
+  const Device device = read_cluster(flags).devices[0];
+  EXPECT_EQ(device.memory_bytes, 47LL << 30);
+  EXPECT_EQ(device.memory_bytes_per_s, 1008e9);
+  EXPECT_EQ(device.compute_capability, 89);
+}
+
+TEST(GpuSpec, MayNameTheComputeCapability) {
+  ClusterFlags flags;
+  flags.gpus = "1xbig";
+  flags.gpu_specs = {"big:mem=48GiB,bw=936GB/s,bf16=142TFLOPS,cc=12.1"};
+  EXPECT_EQ(read_cluster(flags).devices[0].compute_capability, 121);
+}
+
 TEST(GpuSpec, IsRefusedWithWhatIsWrong) {
   for (const char* text :
        {"", "x", "x:", ":mem=1GiB", "x:mem=1GiB,bw=1GB/s", "x:mem=1GiB,bf16=1TFLOPS", "x:bw=1GB/s,bf16=1TFLOPS",
         "x:mem=0GiB,bw=1GB/s,bf16=1TFLOPS", "x:mem=1GiB,mem=1GiB,bw=1GB/s,bf16=1TFLOPS",
         "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,cores=3", "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,link=usb",
         "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,link=pcie9x16", "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,link=pcie4x3",
-        "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,link=nvlink"}) {
+        "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,link=nvlink", "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,link=bridge",
+        "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,cc=9", "x:mem=1GiB,bw=1GB/s,bf16=1TFLOPS,cc=0.5"}) {
     ClusterFlags flags;
     flags.gpus = "1xx";
     flags.gpu_specs = {text};
@@ -197,7 +225,7 @@ TEST(Reserve, LessensFreeMemory) {
 }
 
 TEST(ClusterFile, IsReadBackAsWritten) {
-  for (const char* gpus : {"8", "4xl40s", "2xa40,2xl4,1xcpu-core"}) {
+  for (const char* gpus : {"8", "4xl40s", "2xa40,2xl4,1xcpu-core", "2xmi300x"}) {
     const ClusterSpec cluster = cluster_of(gpus);
     const input::Document document(to_json(cluster), "cluster.json");
     EXPECT_EQ(cluster_from_json(document.root()), cluster) << gpus;
@@ -211,7 +239,9 @@ TEST(ClusterFile, MayNameAKnownCardAlone) {
                   {"name": "rtx4090", "free_bytes": 1000, "paths": [{"meets": "host", "links": ["b"]}]}]})",
                                                          "cluster.json");
   const ClusterSpec cluster = cluster_from_json(document.root());
-  EXPECT_EQ(cluster.devices[0].memory_bytes, 23034LL << 20);
+  EXPECT_EQ(cluster.devices[0].memory_bytes, 22563LL << 20);
+  EXPECT_EQ(cluster.devices[0].compute_capability, 89);
+  EXPECT_EQ(cluster.devices[1].slot, 1) << "in the order of the document where it names no slots";
   EXPECT_EQ(cluster.devices[1].free_bytes, 1000);
   EXPECT_EQ(bandwidth_bytes_per_s(cluster, route(cluster, 0, 1)), 1e10);
 }

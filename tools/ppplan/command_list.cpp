@@ -6,7 +6,7 @@
 #include "planner/catalog/catalog.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
-#include "planner/spec/read_cluster.h"
+#include "planner/spec/gpu_kind.h"
 #include "planner/spec/read_model.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/profile_text.h"
@@ -36,27 +36,55 @@ void list_models(const Context& context) {
               {"models", rows}});
 }
 
+/// CUDA's "8.9", AMD's "gfx942", "-" for what has neither.
+std::string capability_text(const spec::GpuKind& kind) {
+  const int capability = kind.device.compute_capability;
+  if (capability > 0) return fmt::format("{}.{}", capability / 10, capability % 10);
+  return kind.architecture.empty() ? "-" : kind.architecture;
+}
+
+std::string link_text(const spec::Attachment& link) {
+  if (link.nvlink_bytes_per_s > 0) return fmt::format("NVLink {:.0f} GB/s", link.nvlink_bytes_per_s / 1e9);
+  if (link.pcie_lanes > 0) return fmt::format("PCIe {} x{}", link.pcie_generation, link.pcie_lanes);
+  return "memory";
+}
+
+std::string gpu_row(const std::string& name, const spec::GpuKind& kind) {
+  const spec::Device& device = kind.device;
+  const auto tera = [](double rate) { return rate > 0 ? fmt::format("{:.0f}", rate / 1e12) : std::string("-"); };
+  return fmt::format("{:<16} {:>7.2f} {:>6.0f} {:>6} {:>6} {:>6} {:>7}  {}\n", name,
+                     static_cast<double>(device.memory_bytes) / (1 << 30), device.memory_bytes_per_s / 1e9,
+                     tera(device.bf16_flops_per_s), tera(device.fp8_flops_per_s), tera(device.fp4_flops_per_s),
+                     capability_text(kind), link_text(kind.attachment));
+}
+
+input::Json gpu_json(const std::string& name, const spec::GpuKind& kind) {
+  const spec::Device& device = kind.device;
+  return {{"name", name},
+          {"memory_bytes", device.memory_bytes},
+          {"nvidia_smi_bytes", kind.nvidia_smi_bytes},
+          {"memory_bytes_per_s", device.memory_bytes_per_s},
+          {"bf16_flops_per_s", device.bf16_flops_per_s},
+          {"fp16_flops_per_s", device.fp16_flops_per_s},
+          {"fp8_flops_per_s", device.fp8_flops_per_s},
+          {"int8_flops_per_s", device.int8_flops_per_s},
+          {"fp4_flops_per_s", device.fp4_flops_per_s},
+          {"compute_capability", capability_text(kind)},
+          {"assumed", kind.assumed}};
+}
+
 void list_gpus(const Context& context) {
   input::Json rows = input::Json::array();
-  std::string text =
-      fmt::format("{:<16} {:>9} {:>11} {:>14} {:>14}\n", "gpu", "memory", "bandwidth", "bf16 dense", "fp8 dense");
-  for (const std::string& name : spec::known_gpus()) {
-    spec::ClusterFlags flags;
-    flags.gpu = name;
-    const spec::Device device = spec::read_cluster(flags).devices.front();
-    const auto tera = [](double rate) {
-      return rate > 0 ? fmt::format("{:.0f} TFLOP/s", rate / 1e12) : std::string("none");
-    };
-    text += fmt::format("{:<16} {:>5.1f} GiB {:>6.0f} GB/s {:>14} {:>14}\n", name,
-                        static_cast<double>(device.memory_bytes) / (1 << 30), device.memory_bytes_per_s / 1e9,
-                        tera(device.bf16_flops_per_s), tera(device.fp8_flops_per_s));
-    rows.push_back({{"name", name},
-                    {"memory_bytes", device.memory_bytes},
-                    {"memory_bytes_per_s", device.memory_bytes_per_s},
-                    {"bf16_flops_per_s", device.bf16_flops_per_s},
-                    {"fp8_flops_per_s", device.fp8_flops_per_s}});
+  std::string text = fmt::format("{:<16} {:>7} {:>6} {:>6} {:>6} {:>6} {:>7}  {}\n", "gpu", "GiB", "GB/s", "bf16",
+                                 "fp8", "fp4", "cc", "link");
+  for (const auto& [name, kind] : spec::catalog_gpus()) {
+    text += gpu_row(name, kind);
+    rows.push_back(gpu_json(name, kind));
   }
-  if (!context.json()) return print_text(text + "rates and memory are datasheet figures, links in --format json\n");
+  if (!context.json())
+    return print_text(text +
+                      "GiB: memory as CUDA reports it; bf16, fp8, fp4: dense TFLOP/s of the datasheet; link: what it "
+                      "delivers; sources in --format json\n");
   print_json({{"format", "ppplan/list/1"},
               {"inputs", {{"what", "gpus"}, {"assumed", input::Json::array()}}},
               {"gpus", rows},

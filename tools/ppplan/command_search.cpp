@@ -6,6 +6,7 @@
 #include <csignal>
 #include <memory>
 
+#include "planner/engines/emit.h"
 #include "planner/input/input_error.h"
 #include "planner/report/time_text.h"
 #include "planner/spec/plan_json.h"
@@ -52,13 +53,7 @@ input::Json document(const search::Request& request, const search::Result& resul
   out["interrupted"] = result.interrupted;
   out["plans"] = input::Json::array();
   for (const spec::Plan& plan : result.plans) out["plans"].push_back(spec::to_json(plan));
-  out["alternatives"] = input::Json::array();
-  for (const auto& a : result.alternatives)
-    out["alternatives"].push_back({{"tp", a.parallel.tp},
-                                   {"pp", a.parallel.pp},
-                                   {"dp", a.parallel.dp},
-                                   {"verdict", a.verdict},
-                                   {"reason", a.reason}});
+  out["alternatives"] = to_json(result.alternatives);
   out["pareto"] = input::Json::array();
   for (const spec::Plan& p : result.pareto)
     out["pareto"].push_back({{"tp", p.parallel.tp},
@@ -82,8 +77,8 @@ void check(const Flags& flags) {
   if (flags.top < 1) throw input::InputError("--top", "", "a whole number of at least 1", std::to_string(flags.top));
   if (flags.task != "serve")
     throw Unavailable("--task " + flags.task + ": this version plans serving only; use --task serve");
-  if (!flags.emit.empty() && flags.emit != "shell")
-    throw input::InputError("--emit", "", "shell", "'" + flags.emit + "'");
+  if (!flags.emit.empty() && !engines::emit_kind(flags.emit))
+    throw input::InputError("--emit", "", "one of shell, docker, k8s, sglang", "'" + flags.emit + "'");
 }
 
 void print(Context& context, const CLI::App& command, const Flags& flags) {
@@ -110,7 +105,7 @@ void print(Context& context, const CLI::App& command, const Flags& flags) {
     input::write_text(flags.out, spec::to_json(result.plans.front()).dump(1) + "\n");
   if (!flags.emit.empty()) {
     if (!result.feasible) return note(context, "nothing fits, so there is no line to paste");
-    return print_text(launch_text(result.plans.front()));
+    return print_text(engines::emit(result.plans.front(), *engines::emit_kind(flags.emit)));
   }
   if (context.json()) return print_json(document(request, result, seconds));
   print_text(search_text(result));
@@ -122,14 +117,10 @@ void print(Context& context, const CLI::App& command, const Flags& flags) {
 void add_search(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand("search", "find plans: partition, parallelism and micro-batching");
-  add_model_flags(*command, flags->input);
-  add_cluster_flags(*command, flags->input);
-  add_workload_flags(*command, flags->input);
-  add_plan_flags(*command, flags->input);
-  add_profile_flag(*command, flags->input);
+  add_input_flags(*command, flags->input);
   command->add_option("--top", flags->top, "plans to show")->capture_default_str();
   command->add_option("--out", flags->out, "write the best plan");
-  command->add_option("--emit", flags->emit, "print only this text: shell");
+  command->add_option("--emit", flags->emit, "print only this text: shell, docker, k8s or sglang");
   command->add_option("--task", flags->task, "serve")->capture_default_str();
   command->callback([flags, command, &context] { print(context, *command, *flags); });
 }

@@ -8,6 +8,9 @@
 namespace ppplan::tools {
 
 void add_search(CLI::App& app, Context& context);
+void add_check(CLI::App& app, Context& context);
+void add_doctor(CLI::App& app, Context& context);
+void add_export(CLI::App& app, Context& context);
 void add_simulate(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
@@ -17,7 +20,10 @@ void add_list(CLI::App& app, Context& context);
 
 inline void add_commands(CLI::App& app, Context& context) {
   add_search(app, context);
+  add_check(app, context);
   add_explain(app, context);
+  add_doctor(app, context);
+  add_export(app, context);
   add_simulate(app, context);
   add_run(app, context);
   add_profile(app, context);

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <charconv>
 
+#include "planner/engines/dtype_support.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
+#include "planner/spec/plan_json.h"
 #include "planner/spec/read_model.h"
 #include "traces/profile_json.h"
 
@@ -45,7 +47,7 @@ spec::ModelSpec model_of(const InputFlags& flags) {
 /// Prompts and outputs that nobody stated: 2048 and 256 tokens, less where the model's context is short.
 spec::Workload workload_of(const InputFlags& flags, const spec::ModelSpec& model) {
   spec::Workload out;
-  const int longest = std::max(2, model.max_position);
+  const int longest = std::max(2, std::min(model.max_position, flags.max_model_len.value_or(model.max_position)));
   out.input_tokens = positive(flags.isl, std::min(default_input_tokens, std::max(1, longest / 2)), "--isl");
   out.output_tokens = positive(flags.osl, std::min(default_output_tokens, std::max(1, longest / 8)), "--osl");
   out.concurrency = positive(flags.concurrency, default_concurrency, "--concurrency");
@@ -76,10 +78,47 @@ double utilization_of(const InputFlags& flags, const spec::ClusterSpec& cluster)
   return engines::vllm_defaults(version, cluster.devices.front()).gpu_memory_utilization;
 }
 
+spec::EngineSettings engine_of(const InputFlags& flags) {
+  spec::EngineSettings out;
+  out.block_size = positive(flags.block_size, out.block_size, "--block-size");
+  out.enforce_eager = flags.enforce_eager;
+  out.expert_parallel = flags.expert_parallel;
+  if (!flags.kv_cache_memory_bytes.empty())
+    out.kv_cache_memory_bytes =
+        static_cast<std::int64_t>(spec::parse_bytes(flags.kv_cache_memory_bytes, "--kv-cache-memory-bytes"));
+  return out;
+}
+
+std::vector<spec::Correction> corrections_of(const std::vector<std::string>& files) {
+  std::vector<spec::Correction> out;
+  for (const std::string& file : files) {
+    const input::Document document = input::read_document(file);
+    document.root().expect_format("ppplan/calibration/", 1);
+    const auto list = spec::corrections_from_json(document.root().at("corrections"));
+    out.insert(out.end(), list.begin(), list.end());
+  }
+  return out;
+}
+
 void echo(const CLI::App& app, std::map<std::string, std::string>& inputs) {
   for (const CLI::Option* option : app.get_options())
     if (option->count() > 0)
       inputs[option->get_name().substr(2)] = fmt::format("{}", fmt::join(option->results(), " "));
+}
+
+/// Cards without bf16 get the model in fp16, as vLLM's message asks for.
+void to_fp16_where_needed(search::Request& request, const InputFlags& flags) {
+  spec::ModelSpec& model = request.model;
+  const std::string version = flags.vllm.empty() ? engines::newest_vllm() : flags.vllm;
+  for (const spec::Device& device : request.cluster.devices) {
+    if (model.activation_dtype != spec::DType::bf16 || flags.dtype == "bf16") return;
+    const auto support = engines::dtype_support(device, spec::DType::bf16, version);
+    if (support.kind != engines::DtypeSupport::Kind::unsupported) continue;
+    for (spec::DType* dtype :
+         {&model.dtype, &model.attention_dtype, &model.expert_dtype, &model.activation_dtype, &model.kv_dtype})
+      if (*dtype == spec::DType::bf16) *dtype = spec::DType::fp16;
+    request.assumed.push_back("fp16, for " + device.name + " has no bf16");
+  }
 }
 
 void note_assumed(const InputFlags& flags, search::Request& request) {
@@ -96,8 +135,8 @@ void note_assumed(const InputFlags& flags, search::Request& request) {
 
 }  // namespace
 
-void add_model_flags(CLI::App& app, InputFlags& flags) {
-  app.add_option("--model", flags.model, "preset, Hugging Face id, config.json or its folder")->required();
+void add_model_flags(CLI::App& app, InputFlags& flags, bool required) {
+  app.add_option("--model", flags.model, "preset, Hugging Face id, config.json or its folder")->required(required);
   app.add_option("--dtype", flags.dtype, "weights: bf16, fp16, fp8, int8, int4, nvfp4");
   app.add_option("--kv-dtype", flags.kv_dtype, "KV cache: auto, bf16, fp8")->capture_default_str();
 }
@@ -108,6 +147,9 @@ void add_cluster_flags(CLI::App& app, InputFlags& flags) {
   app.add_option("--nodes", flags.cluster.nodes, "2 (even), or 4,4,2");
   app.add_option("--gpu-spec", flags.cluster.gpu_specs, "name:mem=24GiB,bw=936GB/s,bf16=142TFLOPS[,link=pcie4x16]");
   app.add_option("--network", flags.cluster.network, "link between nodes: bw=12.5GB/s,latency=10us");
+  app.add_option("--gpus-from", flags.cluster.gpus_from,
+                 "file with nvidia-smi's table or --query-gpu=... --format=csv: cards, free memory, PCIe");
+  app.add_option("--topo", flags.cluster.topology_file, "file with nvidia-smi topo -m: how a node's cards are linked");
   app.add_option("--cluster", flags.cluster.cluster_file, "a ppplan/cluster/1 file instead of the flags above");
   app.add_option("--reserve", flags.cluster.reserves, "memory to leave alone on a device: 0=2GiB; repeatable");
 }
@@ -131,11 +173,24 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
   app.add_option("--max-num-batched-tokens", flags.max_num_batched_tokens, "tokens of one batch");
   app.add_option("--gpu-memory-utilization", flags.gpu_memory_utilization,
                  "share of the memory that the engine may use");
+  app.add_option("--block-size", flags.block_size, "tokens of a KV block");
+  app.add_flag("--enforce-eager", flags.enforce_eager, "no CUDA graphs");
+  app.add_option("--kv-cache-memory-bytes", flags.kv_cache_memory_bytes, "KV cache of every device, like 8GiB");
+  app.add_flag("--enable-expert-parallel", flags.expert_parallel, "whole experts on each rank instead of slices");
+  app.add_option("--calibration", flags.calibrations, "what doctor or compare measured of a start-up; repeatable");
   app.add_option("--vllm", flags.vllm, "whose rules to follow, e.g. 0.26");
 }
 
 void add_profile_flag(CLI::App& app, InputFlags& flags) {
   app.add_option("--profile", flags.profiles, "measured costs (ppplan/profile/1); repeatable, earlier ones first");
+}
+
+void add_input_flags(CLI::App& app, InputFlags& flags, bool model_required) {
+  add_model_flags(app, flags, model_required);
+  add_cluster_flags(app, flags);
+  add_workload_flags(app, flags);
+  add_plan_flags(app, flags);
+  add_profile_flag(app, flags);
 }
 
 std::vector<int> parse_numbers(const std::string& text, const std::string& flag) {
@@ -158,6 +213,7 @@ search::Request request_from(const CLI::App& app, const InputFlags& flags) {
   search::Request request;
   request.model = model_of(flags);
   request.cluster = spec::read_cluster(flags.cluster);
+  to_fp16_where_needed(request, flags);
   request.workload = workload_of(flags, request.model);
   request.tp = positive(flags.tp, "--tp");
   request.pp = positive(flags.pp, "--pp");
@@ -168,6 +224,8 @@ search::Request request_from(const CLI::App& app, const InputFlags& flags) {
   request.max_num_batched_tokens = positive(flags.max_num_batched_tokens, "--max-num-batched-tokens");
   request.gpu_memory_utilization = utilization_of(flags, request.cluster);
   request.vllm = flags.vllm;
+  request.engine = engine_of(flags);
+  request.corrections = corrections_of(flags.calibrations);
   echo(app, request.inputs);
   note_assumed(flags, request);
   return request;

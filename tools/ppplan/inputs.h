@@ -25,13 +25,19 @@ struct InputFlags {
   std::string partition;
   std::optional<int> max_model_len, max_num_seqs, max_num_batched_tokens;
   std::optional<double> gpu_memory_utilization;
+  std::optional<int> block_size;
+  bool enforce_eager = false, expert_parallel = false;
+  std::string kv_cache_memory_bytes;
+  std::vector<std::string> calibrations;
 };
 
-void add_model_flags(CLI::App& app, InputFlags& flags);
+void add_model_flags(CLI::App& app, InputFlags& flags, bool required = true);
 void add_cluster_flags(CLI::App& app, InputFlags& flags);
 void add_workload_flags(CLI::App& app, InputFlags& flags);
 void add_plan_flags(CLI::App& app, InputFlags& flags);
 void add_profile_flag(CLI::App& app, InputFlags& flags);
+/// All of the above.
+void add_input_flags(CLI::App& app, InputFlags& flags, bool model_required = true);
 
 /// Everything asked for, assumed parts named. Throws InputError.
 search::Request request_from(const CLI::App& app, const InputFlags& flags);

@@ -6,7 +6,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/engines/emit.h"
+#include "planner/engines/launch_words.h"
+#include "planner/engines/vllm_rules.h"
 #include "planner/report/time_text.h"
+#include "tools/ppplan/wrapped_text.h"
 
 namespace ppplan::tools {
 namespace {
@@ -60,49 +64,11 @@ std::string ranking(const search::Result& result) {
 
 int size(const spec::Parallel& p) { return p.tp * p.pp * p.dp; }
 
-/// Reasons longer than a line go on below, indented.
-std::string wrapped(const std::string& text, std::size_t indent) {
-  std::string out;
-  std::size_t column = indent;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const bool breaks = column > indent && column + 1 + end - at > 80;
-    if (breaks) column = indent;
-    if (!out.empty()) out += breaks ? "\n" + std::string(indent, ' ') : " ";
-    out.append(text, at, end - at);
-    column += end - at + 1;
-    at = end + 1;
-  }
-  return out;
-}
-
-/// Those that use every device; the document holds all.
-std::string alternatives_text(const search::Result& result) {
-  if (result.alternatives.empty()) return "";
-  int all = 0;
-  for (const auto& a : result.alternatives) all = std::max(all, size(a.parallel));
-  std::string out = "\nalternatives\n";
-  std::size_t fewer = 0;
-  for (const auto& a : result.alternatives) {
-    if (size(a.parallel) == all)
-      out += fmt::format("  {:<17} {:<8} {}\n", parallel_text(a.parallel), a.verdict, wrapped(a.reason, 29));
-    else
-      ++fewer;
-  }
-  return out + (fewer > 0 ? fmt::format("  and {} on fewer devices: see --format json\n", fewer) : "");
-}
-
 std::string counts_text(const search::Counts& counts) {
   std::string out =
       fmt::format("\n{} candidates, {} evaluated, {} simulated", counts.enumerated, counts.evaluated, counts.simulated);
   for (const auto& [reason, count] : counts.pruned) out += fmt::format("\n  {:>7} pruned: {}", count, reason);
   return out + "\n";
-}
-
-std::string warnings_text(const spec::Plan& plan) {
-  std::string out;
-  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", wrapped(warning, 11));
-  return out;
 }
 
 /// The stage that holds the fewest KV tokens; not always the limiting one, whose margin may lie outside of the budget.
@@ -116,6 +82,39 @@ std::string one_plan(const spec::Plan& plan) {
 }
 
 }  // namespace
+
+/// Those that use every device; the document holds all.
+std::string alternatives_text(const std::vector<search::Alternative>& alternatives) {
+  if (alternatives.empty()) return "";
+  int all = 0;
+  for (const auto& a : alternatives) all = std::max(all, size(a.parallel));
+  std::string out = "\nalternatives\n";
+  std::size_t fewer = 0;
+  for (const auto& a : alternatives) {
+    if (size(a.parallel) == all)
+      out += fmt::format("  {:<17} {:<8} {}\n", parallel_text(a.parallel), a.verdict, wrapped(a.reason, 29));
+    else
+      ++fewer;
+  }
+  return out + (fewer > 0 ? fmt::format("  and {} on fewer devices: see --format json\n", fewer) : "");
+}
+
+input::Json to_json(const std::vector<search::Alternative>& alternatives) {
+  input::Json out = input::Json::array();
+  for (const auto& a : alternatives)
+    out.push_back({{"tp", a.parallel.tp},
+                   {"pp", a.parallel.pp},
+                   {"dp", a.parallel.dp},
+                   {"verdict", a.verdict},
+                   {"reason", a.reason}});
+  return out;
+}
+
+std::string warnings_text(const spec::Plan& plan) {
+  std::string out;
+  for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", wrapped(warning, 11));
+  return out;
+}
 
 std::string bytes_text(double bytes) {
   constexpr double mebi = 1024.0 * 1024.0, gibi = 1024.0 * mebi;
@@ -172,9 +171,8 @@ std::string predicted_text(const spec::Plan& plan) {
 }
 
 std::string launch_text(const spec::Plan& plan) {
-  std::string out;
-  for (const auto& [key, value] : plan.launch.env) out += key + "=" + value + " ";
-  return out + plan.launch.command + "\n";
+  if (engines::nodes_by_rank(plan).size() > 1) return engines::emit(plan, engines::Emit::shell);
+  return engines::shell_line(plan.launch) + "\n";
 }
 
 std::string neighbours_text(const spec::Plan& plan) {
@@ -188,7 +186,7 @@ std::string neighbours_text(const spec::Plan& plan) {
 }
 
 std::string search_text(const search::Result& result) {
-  if (result.plans.empty()) return "no plan\n" + alternatives_text(result);
+  if (result.plans.empty()) return "no plan\n" + alternatives_text(result.alternatives);
   const spec::Plan& best = result.plans.front();
   std::string out = question_text(best) + "\n";
   if (result.interrupted) out += "interrupted: the best so far\n\n";
@@ -202,7 +200,7 @@ std::string search_text(const search::Result& result) {
     out += fmt::format("\nbest pipeline, plan {}: {}\n", pipeline - result.plans.begin() + 1,
                        parallel_text(pipeline->parallel)) +
            one_plan(*pipeline) + (result.feasible ? "\n" + launch_text(*pipeline) : "");
-  out += alternatives_text(result) + counts_text(result.counts);
+  out += alternatives_text(result.alternatives) + counts_text(result.counts);
   if (result.feasible) out += "\n" + launch_text(best);
   return out;
 }

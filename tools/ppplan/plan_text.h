@@ -3,6 +3,7 @@
 
 #include <string>
 
+#include "planner/input/document.h"
 #include "planner/search/search.h"
 #include "planner/spec/plan.h"
 
@@ -18,6 +19,11 @@ std::string predicted_text(const spec::Plan& plan);
 std::string launch_text(const spec::Plan& plan);
 /// Neighbours: what one layer either way does.
 std::string neighbours_text(const spec::Plan& plan);
+/// Other factorizations with their verdicts and reasons; "" without any.
+std::string alternatives_text(const std::vector<search::Alternative>& alternatives);
+input::Json to_json(const std::vector<search::Alternative>& alternatives);
+/// A line for each warning; "" without any.
+std::string warnings_text(const spec::Plan& plan);
 /// The whole answer of `search`.
 std::string search_text(const search::Result& result);
 

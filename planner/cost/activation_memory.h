@@ -1,0 +1,41 @@
+// What a stage needs at once beside weights and KV: the profile run of max_num_batched_tokens, the sampler, CUDA
+// graphs.
+//
+// T tokens, h hidden, q attention and k KV heads, d head dimension, i intermediate, t tensor parallelism, e bytes per
+// element of the activations. The largest layer decides:
+//   forward   T e (3 h [+ h if t > 1: the reduced copy] + widest), on every stage but the first + 2 T e h of buffers
+//     gqa       (2 q + 2 k) d / t                    query, key, value, output
+//     mla       the workspace of prefill: W e ((q / t) ((n + v) + (n + r)) + c + r),
+//               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block)
+//     linear    (2 (2 K + 2 V) + V) / t              K, V = key and value width
+//     dense     3 i / t                              gate and up, their product
+//     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
+//               experts are spread
+//   encoder   16 Ki tokens' patches and outputs where the stage has a tower
+//   sampler   max_num_seqs * vocabulary * bytes a logit, and hidden states of T tokens; it runs after the forward pass,
+//             so it adds what exceeds that
+//   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... up to min(2 max_num_seqs,
+//             512), decode sizes up to max_num_seqs a second time; none with enforce_eager
+// Source: vllm/v1/worker/gpu_model_runner.py (profile_run) and the layers at 017e9f4448; constants with their versions
+// and sources in planner/catalog/data/memory.json.
+#pragma once
+
+#include <cstdint>
+
+#include "planner/engines/memory_rules.h"
+#include "planner/spec/plan.h"
+
+namespace ppplan::cost {
+
+struct ActivationMemory {
+  std::int64_t forward_bytes = 0;
+  std::int64_t encoder_bytes = 0;  // beyond the forward pass
+  std::int64_t sampler_bytes = 0;  // beyond both
+  bool operator==(const ActivationMemory&) const = default;
+};
+ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+/// Captured batch sizes up to `largest`.
+int captured_sizes(int largest);
+
+}  // namespace ppplan::cost

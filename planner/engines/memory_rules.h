@@ -1,0 +1,24 @@
+// Constants of the memory account by version of vLLM; data with unit and source in planner/catalog/data/memory.json.
+#pragma once
+
+#include <map>
+#include <string>
+
+namespace ppplan::engines {
+
+/// The constants that one version follows, by name.
+class MemoryRules {
+ public:
+  explicit MemoryRules(std::map<std::string, double> values) : values_(std::move(values)) {}
+  /// Throws InputError for a name that the data lacks.
+  double value(const std::string& name) const;
+  bool is(const std::string& name) const { return value(name) != 0; }
+
+ private:
+  std::map<std::string, double> values_;
+};
+
+/// Of a version; "" = the newest. Read once per version. Throws InputError for what is no version, and for broken data.
+const MemoryRules& memory_rules(const std::string& version);
+
+}  // namespace ppplan::engines

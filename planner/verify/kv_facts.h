@@ -1,0 +1,36 @@
+// How vLLM lays out the KV cache of a plan's stages, recomputed from the layers that the document states.
+//
+// Layers that keep the same are one bucket. Several buckets of different kinds get pages of one size and are dealt out
+// into groups of the smallest bucket's size (of the largest's when it is below 1.5 times as large), every n-th layer to
+// the same group. A block is one page in each slot of the fullest group of a stage.
+// Source: vllm/v1/core/kv_cache_utils.py.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "planner/verify/plan_facts.h"
+
+namespace ppplan::verify {
+
+struct KvPool {
+  std::vector<std::int64_t> stage_block_bytes;  // [stage]; 0 where a stage keeps nothing
+  /// Blocks that a request of `tokens` takes, over all groups.
+  std::int64_t request_blocks(std::int64_t tokens) const;
+  /// As the server's log counts the tokens of that many blocks.
+  std::int64_t tokens(std::int64_t blocks, std::int64_t max_model_len) const;
+
+  struct Group {
+    std::string attention;
+    std::int64_t window = 0, block_tokens = 16;
+    std::vector<std::int64_t> layers;
+  };
+  std::vector<Group> groups;
+  std::int64_t tokens_in_flight = 0;
+  bool counts_requests = true;
+};
+
+/// Needs PlanFacts::sound().
+KvPool kv_pool(const PlanFacts& plan);
+
+}  // namespace ppplan::verify

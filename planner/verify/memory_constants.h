@@ -1,0 +1,11 @@
+// Constants of vLLM's memory account by version, read from the catalog without the planner's reader.
+#pragma once
+
+#include <string>
+
+namespace ppplan::verify {
+
+/// The value of `name` for a version such as "0.26"; "" = the newest. Throws InputError when there is none.
+double memory_constant(const std::string& name, const std::string& version);
+
+}  // namespace ppplan::verify

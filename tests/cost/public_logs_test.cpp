@@ -1,0 +1,115 @@
+// The account against what servers of other people reported at start-up.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "planner/cost/activation_memory.h"
+#include "planner/cost/assess.h"
+#include "planner/cost/memory_account.h"
+#include "planner/engines/memory_rules.h"
+#include "planner/input/document.h"
+#include "planner/spec/read_model.h"
+#include "tests/cost/plan_for_test.h"
+
+namespace ppplan {
+namespace {
+
+using input::Node;
+
+constexpr double gibi = 1024.0 * 1024 * 1024;
+
+input::Document logs() { return input::read_document(std::string(PPPLAN_SOURCE_DIR) + "/tests/cost/public_logs.json"); }
+
+spec::Plan plan_of(const Node& log) {
+  const spec::ModelSpec model = spec::read_model(log.at("model").text());
+  spec::Plan plan = tests::small_plan({static_cast<int>(model.layers.size())}, log.at("tp").count());
+  plan.model = model;
+  for (spec::Device& device : plan.cluster.devices)
+    device.memory_bytes = device.free_bytes = std::llround(log.at("memory_gib").number() * gibi);
+  plan.gpu_memory_utilization = log.at("utilization").number();
+  plan.max_model_len = log.at("max_model_len").count();
+  plan.micro_batching.max_num_batched_tokens = log.at("max_num_batched_tokens").count();
+  plan.micro_batching.max_num_seqs = log.at("max_num_seqs").count();
+  plan.provenance.vllm = log.at("vllm").text();
+  cost::assess_memory(plan);
+  return plan;
+}
+
+/// Two rounded figures of a log are each off by half of the last digit they print.
+constexpr double rounding_bytes = 0.01 * gibi;
+
+TEST(PublicLogs, WeightsAreThoseThatServersLoaded) {
+  for (const Node& log : logs().root().at("logs").items()) {
+    if (!log.find("weights")) continue;
+    const auto& m = plan_of(log).stages.front().memory;
+    const double weights = static_cast<double>(m.weights_bytes + m.embedding_bytes + m.head_bytes) / gibi;
+    EXPECT_NEAR(weights, log.at("weights").number(), 0.02 * log.at("weights").number()) << log.at("thread").text();
+  }
+}
+
+TEST(PublicLogs, PeaksLieWithinTheStatedUncertainty) {
+  for (const Node& log : logs().root().at("logs").items()) {
+    if (!log.find("activation")) continue;
+    const spec::Plan plan = plan_of(log);
+    const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
+    const auto parts = cost::activation_memory(plan, plan.stages.front(), rules);
+    const auto forward = static_cast<double>(parts.forward_bytes);
+    const auto sampler = static_cast<double>(parts.sampler_bytes);
+    EXPECT_NEAR(
+        forward + sampler, log.at("activation").number() * gibi,
+        rules.value("forward_uncertainty") * forward + rules.value("sampler_uncertainty") * sampler + rounding_bytes)
+        << log.at("thread").text();
+  }
+}
+
+TEST(PublicLogs, KvBytesLieWithinTheUncertainty) {
+  for (const Node& log : logs().root().at("logs").items()) {
+    const spec::Plan plan = plan_of(log);
+    const spec::Stage& stage = plan.stages.front();
+    const double block = static_cast<double>(engines::block_bytes(cost::kv_layout(plan), 0, stage.end_layer));
+    double kv = 0;
+    if (const auto stated = log.find("kv"))
+      kv = stated->number() * gibi;
+    else if (const auto tokens = log.find("kv_tokens"))
+      kv = tokens->number() / 16 * block;
+    else
+      continue;
+    EXPECT_NEAR(static_cast<double>(stage.memory.kv_bytes), kv,
+                static_cast<double>(stage.memory.uncertainty_bytes) + rounding_bytes)
+        << log.at("thread").text();
+  }
+}
+
+TEST(PublicLogs, BlocksFollowFromTheReportedBytes) {
+  for (const Node& log : logs().root().at("logs").items()) {
+    if (!log.find("kv_blocks") || !log.find("kv")) continue;
+    const spec::Plan plan = plan_of(log);
+    const double block = static_cast<double>(engines::block_bytes(cost::kv_layout(plan), 0, plan.partition.front()));
+    EXPECT_NEAR(log.at("kv_blocks").number(), log.at("kv").number() * gibi / block, rounding_bytes / block);
+  }
+}
+
+TEST(PublicLogs, CudaGraphsLieWithinTheirUncertainty) {
+  for (const Node& log : logs().root().at("cuda_graphs").items()) {
+    const engines::MemoryRules& rules = engines::memory_rules(log.at("vllm").text());
+    // Where a thread does not say, one stage of a middling model with few sizes.
+    const double graphs = log.find("graphs") ? log.at("graphs").number() : 30;
+    const double layers = log.find("layers") ? log.at("layers").number() : 40;
+    const double bytes = rules.value("cuda_graph_base_bytes") + graphs * layers * rules.value("cuda_graph_layer_bytes");
+    EXPECT_NEAR(bytes, log.at("gib").number() * gibi, rules.value("cuda_graph_uncertainty_bytes") + rounding_bytes)
+        << log.at("thread").text();
+  }
+}
+
+TEST(PublicLogs, MemoryOutsideOfPyTorchLiesWithinItsUncertainty) {
+  const engines::MemoryRules& rules = engines::memory_rules("0.7");
+  for (const Node& log : logs().root().at("non_torch").items()) {
+    const double bytes =
+        rules.value("non_torch_bytes") + (log.at("cards").count() > 1 ? rules.value("non_torch_group_bytes") : 0);
+    EXPECT_NEAR(bytes, log.at("gib").number() * gibi, rules.value("non_torch_uncertainty_bytes"))
+        << log.at("thread").text();
+  }
+}
+
+}  // namespace
+}  // namespace ppplan

@@ -1,0 +1,70 @@
+#include "tools/ppplan/prefill.h"
+
+#include <vector>
+
+#include "planner/input/input_error.h"
+
+namespace ppplan::tools {
+namespace {
+
+/// vLLM's flag and the one of ours that means the same.
+constexpr std::pair<const char*, const char*> same[] = {
+    {"--tensor-parallel-size", "--tp"},
+    {"--pipeline-parallel-size", "--pp"},
+    {"--data-parallel-size", "--dp"},
+    {"--max-model-len", "--max-model-len"},
+    {"--max-num-seqs", "--max-num-seqs"},
+    {"--max-num-batched-tokens", "--max-num-batched-tokens"},
+    {"--gpu-memory-utilization", "--gpu-memory-utilization"},
+    {"--block-size", "--block-size"},
+    {"--kv-cache-memory-bytes", "--kv-cache-memory-bytes"},
+};
+
+constexpr std::pair<const char*, const char*> switches[] = {
+    {"--enforce-eager", "--enforce-eager"},
+    {"--enable-expert-parallel", "--enable-expert-parallel"},
+};
+
+std::string value_of(const engines::ServeLine& line, const char* flag) {
+  const auto found = line.flags.find(flag);
+  return found == line.flags.end() ? std::string() : found->second;
+}
+
+bool typed(const CLI::App& command, const std::string& flag) {
+  const CLI::Option* option = command.get_option_no_throw(flag);
+  return option != nullptr && option->count() > 0;
+}
+
+}  // namespace
+
+void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
+  CLI::App reader;
+  add_input_flags(reader, into, false);
+  std::vector<std::string> words;
+  for (const auto& [flag, value] : told) {
+    if (typed(command, flag)) continue;
+    words.push_back(value.empty() ? flag : flag + "=" + value);
+  }
+  try {
+    reader.parse(std::vector<std::string>(words.rbegin(), words.rend()));
+  } catch (const CLI::ParseError& error) {
+    throw input::InputError("the server's flags", "", "values that vLLM takes", error.what());
+  }
+}
+
+ToldFlags told_by(const engines::ServeLine& line) {
+  ToldFlags out;
+  if (!line.model.empty()) out["--model"] = line.model;
+  for (const auto& [theirs, ours] : same)
+    if (const std::string value = value_of(line, theirs); !value.empty() && value != "auto") out[ours] = value;
+  for (const auto& [theirs, ours] : switches)
+    if (value_of(line, theirs) == "true") out[ours] = "";
+  if (value_of(line, "--quantization") == "fp8") out["--dtype"] = "fp8";
+  if (value_of(line, "--kv-cache-dtype").starts_with("fp8")) out["--kv-dtype"] = "fp8";
+  if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
+    out["--partition"] = partition->second;
+  if (const std::string version = engines::image_version(line.image); !version.empty()) out["--vllm"] = version;
+  return out;
+}
+
+}  // namespace ppplan::tools
