@@ -62,7 +62,7 @@ spec::Plan random_plan(Random& random) {
   const char* versions[] = {"", "0.8.5", "0.11", "0.20", "0.26"};
   plan.provenance.vllm = versions[draw(random, 0, 4)];
   for (spec::Device& device : plan.cluster.devices) {
-    device.memory_bytes = (std::int64_t{1} << 27) * draw(random, 4, 64);
+    device.memory_bytes = (std::int64_t{1} << 29) * draw(random, 1, 64);
     device.free_bytes = device.memory_bytes - (std::int64_t{1} << 20) * draw(random, 0, 900);
   }
   return plan;
