@@ -82,7 +82,7 @@ constexpr double rounding_bytes = 0.01 * gibi;
 
 TEST(PublicLogs, WeightsAreThoseThatServersLoaded) {
   for (const Node& log : logs().root().at("logs").items()) {
-    if (!log.find("weights") || log.find("padded")) continue;
+    if (!log.find("weights")) continue;
     const spec::Plan plan = plan_of(log);
     EXPECT_NEAR(weights_gib(plan), log.at("weights").number(), 0.02 * log.at("weights").number())
         << log.at("thread").text();
@@ -116,7 +116,6 @@ TEST(PublicLogs, KvBytesLieWithinTheUncertainty) {
       kv = tokens->number() / 16 * block;
     else
       continue;
-    if (log.find("padded")) kv += (log.at("weights").number() - weights_gib(plan)) * gibi;
     EXPECT_NEAR(static_cast<double>(stage.memory.kv_bytes), kv,
                 static_cast<double>(stage.memory.uncertainty_bytes) + rounding_bytes)
         << log.at("thread").text();
