@@ -38,6 +38,21 @@ spec::Sharding sharding(const spec::Plan& plan) {
   return {plan.parallel.tp, plan.engine.expert_parallel ? plan.parallel.tp * plan.parallel.dp : 0};
 }
 
+double rounded_up(double value, double multiple) { return std::ceil(value / multiple) * multiple; }
+
+/// What kernels of mxfp4 experts add by rounding their matrices up.
+std::int64_t padding_bytes(const spec::Plan& plan, const spec::Layer& layer) {
+  const spec::FeedForward& f = layer.feed_forward;
+  if (plan.model.expert_dtype != spec::DType::mxfp4 || f.kind != spec::FeedForwardKind::moe) return 0;
+  const MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
+  const spec::Sharding shards = sharding(plan);
+  const double experts = shards.expert_ranks > 0 ? std::ceil(1.0 * f.experts / shards.expert_ranks) : f.experts;
+  const double width = shards.expert_ranks > 0 ? f.intermediate : 1.0 * f.intermediate / shards.tp;
+  const double padded = rounded_up(plan.model.hidden, rules.value("mxfp4_hidden_multiple")) *
+                        rounded_up(width, rules.value("mxfp4_width_multiple"));
+  return bytes(3 * experts * (padded - plan.model.hidden * width) * spec::bytes_per_element(spec::DType::mxfp4));
+}
+
 std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
   std::int64_t sum = 0;
   std::int64_t one = 0;
@@ -45,7 +60,7 @@ std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const auto index = static_cast<std::size_t>(l);
     const bool known = l > stage.first_layer && !plan.model.stated && layers[index] == layers[index - 1];
-    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan));
+    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan)) + padding_bytes(plan, layers[index]);
     sum += one;
   }
   return sum;

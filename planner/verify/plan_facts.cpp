@@ -1,6 +1,9 @@
 #include "planner/verify/plan_facts.h"
 
 #include <algorithm>
+#include <cmath>
+
+#include "planner/verify/memory_constants.h"
 
 namespace ppplan::verify {
 namespace {
@@ -113,13 +116,40 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
   }
 }
 
+double up(double value, double multiple) { return multiple * std::ceil(value / multiple); }
+
+/// Needs parallel, engine and version.
+void read_padding(const Node& model, PlanFacts& plan) {
+  plan.padding_bytes.assign(plan.model.layers.size(), 0.0);
+  const auto format = model.find("expert_dtype");
+  if (!format || format->text() != "mxfp4") return;
+  const double hidden = model.at("hidden").number(1);
+  const double padded_hidden = up(hidden, memory_constant("mxfp4_hidden_multiple", plan.vllm));
+  std::size_t layer = 0;
+  for (const Node& run : model.at("layers").items()) {
+    const Node block = run.at("feed_forward");
+    double bytes = 0;
+    if (block.at("kind").text() == "moe") {
+      const double whole = block.at("intermediate").number(1);
+      const double all = block.at("experts").number(1);
+      const double width = plan.expert_parallel ? whole : whole / static_cast<double>(plan.tp);
+      const double experts = plan.expert_parallel ? std::ceil(all / static_cast<double>(plan.tp * plan.dp)) : all;
+      const double padded = padded_hidden * up(width, memory_constant("mxfp4_width_multiple", plan.vllm));
+      bytes = experts * 3 * (padded - hidden * width) * (0.5 + 1.0 / 32);
+    }
+    for (std::int64_t n = run.at("count").integer(1, most_count); n > 0 && layer < plan.padding_bytes.size(); --n)
+      plan.padding_bytes[layer++] = bytes;
+  }
+}
+
 void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.input_devices = read_devices(inputs.at("cluster").at("devices"));
   plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
   plan.model = model_facts(inputs.at("model"));
+  read_engine(inputs, plan);
+  read_padding(inputs.at("model"), plan);
   plan.max_model_len = count(inputs, "max_model_len");
   plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
-  read_engine(inputs, plan);
   if (const auto longest = inputs.at("model").find("max_position")) plan.max_position = longest->integer(0, most_count);
   plan.input_tokens = count(inputs.at("workload"), "input_tokens", 0);
   plan.output_tokens = count(inputs.at("workload"), "output_tokens", 0);
@@ -177,7 +207,8 @@ double layer_bytes(const PlanFacts& plan, const StageFacts& stage) {
   double sum = 0;
   for (std::int64_t l = stage.first_layer; l < stage.end_layer; ++l)
     sum += rank_weight_bytes(plan.model.layers[static_cast<std::size_t>(l)], plan.tp,
-                             plan.expert_parallel ? plan.tp * plan.dp : 0);
+                             plan.expert_parallel ? plan.tp * plan.dp : 0) +
+           plan.padding_bytes[static_cast<std::size_t>(l)];
   return sum;
 }
 

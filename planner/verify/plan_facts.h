@@ -70,8 +70,9 @@ struct PlanFacts {
   std::int64_t input_tokens = 1, output_tokens = 1;
   std::vector<BatchFacts> batches;
   std::string verdict;
-  std::string vllm;               // whose rules; "" = the newest
-  std::int64_t max_position = 0;  // of the model; 0 = not stated
+  std::string vllm;                   // whose rules; "" = the newest
+  std::int64_t max_position = 0;      // of the model; 0 = not stated
+  std::vector<double> padding_bytes;  // [layer]: what kernels of mxfp4 experts round up on one rank
   bool enforce_eager = false, expert_parallel = false, draft = false;
   std::optional<std::int64_t> kv_cache_memory_bytes;
   std::vector<CorrectionFacts> corrections;
