@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -115,11 +116,13 @@ TEST(IncludeTable, HasNoCycle) {
   IncludeTable left = include_table();
   for (bool moved = true; moved;) {
     moved = false;
-    for (auto it = left.begin(); it != left.end() && !moved; ++it) {
-      bool free = true;
-      for (const std::string& needed : it->second) free = free && !left.contains(needed);
-      if (free) left.erase(it), moved = true;
-    }
+    const auto free = std::find_if(left.begin(), left.end(), [&](const auto& row) {
+      return std::none_of(row.second.begin(), row.second.end(),
+                          [&](const auto& needed) { return left.contains(needed); });
+    });
+    if (free == left.end()) break;
+    left.erase(free);
+    moved = true;
   }
   EXPECT_THAT(left, IsEmpty());
 }
