@@ -8,9 +8,10 @@
 
 namespace ppplan::catalog {
 
-/// "models.json", "gpus.json", "dtypes.json", "vllm.json", "vllm_flags.json", "vllm_log.json", "memory.json".
-/// Parsed once; throws InputError when the folder's file is broken.
+/// "models.json", "architectures.json", "gpus.json", "dtypes.json", "vllm.json", "vllm_flags.json", "vllm_log.json",
+/// "memory.json". Parsed once; throws InputError when the folder's file is broken.
 const input::Document& models();
+const input::Document& architectures();
 const input::Document& gpus();
 const input::Document& dtypes();
 const input::Document& vllm();

@@ -59,12 +59,13 @@ spec::Plan build_plan(const Question& question, const spec::Parallel& parallel, 
   plan.provenance.vllm = question.vllm;
   plan.assumed = request.assumed;
   plan.inputs = request.inputs;
-  const bool everywhere = engines::ends_on_every_stage(request.model);
   plan.stages.resize(static_cast<std::size_t>(parallel.pp));
   for (int s = 0; s < parallel.pp; ++s) {
     spec::Stage& stage = plan.stages[static_cast<std::size_t>(s)];
-    stage.embedding = s == 0 || everywhere;
-    stage.head = s + 1 == parallel.pp || everywhere;
+    const engines::Holdings held = engines::holdings(request.model, s, parallel.pp, request.engine.draft);
+    stage.embedding = held.embedding;
+    stage.head = held.head;
+    stage.tower = held.tower;
     stage.devices = stage_devices(parallel, order, s);
   }
   set_partition(plan, partition);

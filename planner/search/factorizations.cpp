@@ -43,9 +43,15 @@ void check_groups(const Question& question, Factorization& it) {
 
 void find_fault(const Question& question, Factorization& it) {
   const auto& [tp, pp, dp] = it.parallel;
-  if (const std::string fault = engines::tensor_parallel_fault(question.request.model, tp); !fault.empty()) {
+  if (const std::string fault =
+          engines::tensor_parallel_fault(question.request.model, tp, question.request.engine.expert_parallel);
+      !fault.empty()) {
     it.kind = "heads not divisible by TP";
     it.reason = fmt::format("TP {}: {}", tp, fault);
+  } else if (const std::string refused = engines::pipeline_fault(question.request.model, pp);
+             pp <= question.layers && !refused.empty()) {
+    it.kind = "vLLM has no pipeline for the model";
+    it.reason = refused;
   } else if (pp > question.layers) {
     it.kind = "PP exceeds the layers";
     it.reason = fmt::format("PP {} exceeds {} layers", pp, question.layers);

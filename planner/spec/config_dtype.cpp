@@ -71,8 +71,8 @@ std::optional<DType> grouped_format(const Node& groups, ModuleKind kind, int lay
 ModulePatterns left_alone(const Node& config) {
   ModulePatterns out;
   const auto nested = config.find("quantization");
-  for (const char* key : {"ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules",
-                          "llm_int8_skip_modules"})
+  for (const char* key :
+       {"ignore", "ignored_layers", "modules_to_not_convert", "exclude_modules", "llm_int8_skip_modules"})
     for (const auto& place : {std::optional<Node>(config), nested}) {
       const auto list = place ? place->find(key) : std::nullopt;
       if (!list) continue;

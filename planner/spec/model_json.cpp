@@ -252,8 +252,7 @@ ModelSpec model_from_json(const Node& node) {
   model.activation_dtype = model.dtype == DType::fp32 ? DType::fp32 : DType::bf16;
   for (const auto& [key, member] : format_details)
     if (const auto stated = node.find(key)) model.*member = dtype_from(*stated);
-  if (const auto tower = node.find("tower"))
-    model.tower = tower_from(*tower);
+  if (const auto tower = node.find("tower")) model.tower = tower_from(*tower);
   model.layers = layers_from(node.at("layers"));
   if (model.layers.empty()) node.at("layers").fail("at least one layer");
   if (const auto draft = node.find("draft_layers")) model.draft_layers = layers_from(*draft);

@@ -11,10 +11,9 @@ constexpr std::size_t most_alternatives = 64;
 constexpr std::size_t most_length = 512;
 constexpr int most_probed_layers = 128;
 
-constexpr std::array<std::string_view, 7> attention_names = {"self_attn.q_proj",    "self_attn.o_proj",
-                                                             "self_attn.qkv_proj",  "self_attn.q_b_proj",
-                                                             "self_attn.kv_b_proj", "attention.o_proj",
-                                                             "linear_attn.out_proj"};
+constexpr std::array<std::string_view, 7> attention_names = {
+    "self_attn.q_proj",    "self_attn.o_proj", "self_attn.qkv_proj",  "self_attn.q_b_proj",
+    "self_attn.kv_b_proj", "attention.o_proj", "linear_attn.out_proj"};
 constexpr std::array<std::string_view, 6> dense_names = {"mlp.down_proj",
                                                          "mlp.gate_proj",
                                                          "mlp.gate_up_proj",

@@ -75,8 +75,7 @@ Attention within(Attention attention, AttentionKind kind, const Node& window) {
 
 /// One layer's attention by the word that layer_types has for it.
 Attention typed(const ConfigFields& config, const Attention& full, const Node& where, const std::string& type) {
-  if (type == "sliding_attention")
-    return within(full, AttentionKind::sliding_window, config.at("sliding_window"));
+  if (type == "sliding_attention") return within(full, AttentionKind::sliding_window, config.at("sliding_window"));
   if (type == "chunked_attention") {
     const auto chunk = config.find("attention_chunk_size");
     return chunk ? within(full, AttentionKind::chunked, *chunk) : full;

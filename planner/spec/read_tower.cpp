@@ -84,7 +84,7 @@ double llama4(const ConfigFields& vision, const Sizes& s, int hidden) {
          static_cast<double>(s.i) * in + in * out + static_cast<double>(count(vision, "vision_output_dim")) * hidden;
 }
 
-double pixtral(const Node& config, const ConfigFields& vision, const Sizes& s, int hidden) {
+double pixtral(const Node& config, const Sizes& s, int hidden) {
   const double h = static_cast<double>(s.h), text = hidden;
   const ConfigFields outer(config, std::nullopt);
   const double merge = static_cast<double>(square(outer.count_or("spatial_merge_size", 2, 1, most_side)));
@@ -99,7 +99,7 @@ double parameters_of(const std::string& kind, const Node& config, const ConfigFi
   if (kind == "qwen2") return qwen2(vision, sizes, hidden);
   if (kind == "siglip") return siglip(vision, sizes, hidden);
   if (kind == "llama4") return llama4(vision, sizes, hidden);
-  return pixtral(config, vision, sizes, hidden);
+  return pixtral(config, sizes, hidden);
 }
 
 }  // namespace
