@@ -27,16 +27,14 @@ std::optional<traces::OperationTime> ask(const Place& place, traces::OperationQu
 /// Formats that no table holds run like the 16-bit one in compute, so only fp8 is asked for as itself.
 std::string gemm_dtype(spec::DType dtype) { return dtype == spec::DType::fp8 ? "fp8" : "bf16"; }
 
-PartTime gemm(const Place& place, double m, std::int64_t n, std::int64_t k) {
+PartTime gemm(const Place& place, spec::DType dtype, double m, std::int64_t n, std::int64_t k) {
   const auto rows = static_cast<double>(n), depth = static_cast<double>(k);
-  const bool tabled = place.model.dtype == spec::DType::bf16 || place.model.dtype == spec::DType::fp16 ||
-                      place.model.dtype == spec::DType::fp8;
+  const bool tabled = dtype == spec::DType::bf16 || dtype == spec::DType::fp16 || dtype == spec::DType::fp8;
   if (tabled)
-    if (const auto time = ask(place, {"gemm", gemm_dtype(place.model.dtype), {{"n", n}, {"k", k}}, 1, m, 1, 0}))
+    if (const auto time = ask(place, {"gemm", gemm_dtype(dtype), {{"n", n}, {"k", k}}, 1, m, 1, 0}))
       return known(*time, Origin::fitted);
-  const double bytes =
-      rows * depth * spec::bytes_per_element(place.model.dtype) + m * (rows + depth) * activation_bytes;
-  return assumed(roofline_s(place.device, place.model.dtype, 2 * m * rows * depth, bytes));
+  const double bytes = rows * depth * spec::bytes_per_element(dtype) + m * (rows + depth) * activation_bytes;
+  return assumed(roofline_s(place.device, dtype, 2 * m * rows * depth, bytes));
 }
 
 PartTime attention(const Place& place, const spec::Attention& attention, const BatchShape& shape) {
@@ -59,8 +57,9 @@ PartTime attention(const Place& place, const spec::Attention& attention, const B
 
 PartTime dense_block(const Place& place, int intermediate, double tokens) {
   const int width = std::max(1, intermediate / place.tp);
-  PartTime time = gemm(place, tokens, 2 * width, place.model.hidden);
-  time += gemm(place, tokens, place.model.hidden, width);
+  const spec::DType dtype = place.model.dtype;
+  PartTime time = gemm(place, dtype, tokens, 2 * width, place.model.hidden);
+  time += gemm(place, dtype, tokens, place.model.hidden, width);
   time += assumed(traffic_s(place.device, 3.0 * tokens * width * activation_bytes));
   return time;
 }
@@ -70,28 +69,80 @@ PartTime experts(const Place& place, const spec::FeedForward& block, double toke
   const double touched = block.experts * (1 - std::pow(1 - chosen, tokens));
   const double matrix = 3.0 * place.model.hidden * block.intermediate / place.tp;
   const double flops = 2.0 * tokens * block.experts_per_token * matrix;
-  const double moved = touched * matrix * spec::bytes_per_element(place.model.dtype);
-  PartTime time = assumed(roofline_s(place.device, place.model.dtype, flops, moved));
-  time += gemm(place, tokens, block.experts, place.model.hidden);
+  const spec::DType dtype = place.model.expert_dtype;
+  const double moved = touched * matrix * spec::bytes_per_element(dtype);
+  PartTime time = assumed(roofline_s(place.device, dtype, flops, moved));
+  time += gemm(place, place.model.activation_dtype, tokens, block.experts, place.model.hidden);
   time +=
       assumed(traffic_s(place.device, 4.0 * tokens * block.experts_per_token * place.model.hidden * activation_bytes));
   return time;
 }
 
 PartTime feed_forward(const Place& place, const spec::FeedForward& block, double tokens) {
+  if (block.kind == spec::FeedForwardKind::none) return {};
   if (block.kind == spec::FeedForwardKind::dense) return dense_block(place, block.intermediate, tokens);
   PartTime time = experts(place, block, tokens);
   if (block.shared_intermediate > 0) time += dense_block(place, block.shared_intermediate, tokens);
   return time;
 }
 
-PartTime projections(const Place& place, const spec::Attention& attention, double tokens) {
+PartTime head_projections(const Place& place, const spec::Attention& attention, double tokens) {
   const int heads = std::max(1, attention.heads / place.tp), kv_heads = std::max(1, attention.kv_heads / place.tp);
-  PartTime time = gemm(place, tokens, (heads + 2 * kv_heads) * attention.head_dim, place.model.hidden);
-  time += gemm(place, tokens, place.model.hidden, heads * attention.head_dim);
+  const spec::DType dtype = place.model.attention_dtype;
+  const int queries = heads * (attention.output_gate ? 2 : 1);
+  PartTime time = gemm(place, dtype, tokens, (queries + 2 * kv_heads) * attention.head_dim, place.model.hidden);
+  time += gemm(place, dtype, tokens, place.model.hidden, heads * attention.head_dim);
   // Rotary embedding reads and writes queries and keys once.
   time += assumed(traffic_s(place.device, 2.0 * tokens * (heads + kv_heads) * attention.head_dim * activation_bytes));
   return time;
+}
+
+/// Latent attention: queries, compressed keys and values, and the absorbed matrices of the decode form; a prefill
+/// expands keys and values for its heads instead.
+PartTime latent_block(const Place& place, const spec::Attention& a, const BatchShape& shape) {
+  const double tokens = shape.tokens();
+  const int heads = std::max(1, a.heads / place.tp);
+  const int hidden = place.model.hidden, query = heads * (a.nope_dim + a.rope_dim);
+  const spec::DType dtype = place.model.attention_dtype;
+  PartTime time = gemm(place, dtype, tokens, a.q_lora_rank + a.kv_lora_rank + a.rope_dim, hidden);
+  time += gemm(place, dtype, tokens, query, a.q_lora_rank > 0 ? a.q_lora_rank : hidden);
+  time += gemm(place, dtype, tokens, heads * (a.nope_dim + a.value_dim), a.kv_lora_rank);
+  time += gemm(place, dtype, tokens, hidden, heads * a.value_dim);
+  const bool decode = shape.new_tokens == 1;
+  double context = shape.past_tokens + 0.5 * (shape.new_tokens + 1);
+  if (a.index_heads > 0) {
+    const double keys = context * shape.tokens() * 2.0 * a.index_heads * a.index_dim;
+    time += assumed(roofline_s(place.device, spec::DType::bf16, keys, context * shape.sequences * a.index_dim));
+    context = std::min(context, static_cast<double>(a.index_topk));
+  }
+  // Decode attends in the compressed space of all heads, prefill in the expanded one.
+  const double width = decode ? 2.0 * a.kv_lora_rank + a.rope_dim : a.nope_dim + a.rope_dim + a.value_dim;
+  const double flops = 2.0 * heads * width * context * shape.tokens();
+  const double bytes = (a.kv_lora_rank + a.rope_dim) * spec::bytes_per_element(place.model.kv_dtype) * shape.sequences *
+                       (decode ? context : shape.past_tokens + static_cast<double>(shape.new_tokens));
+  return time += assumed(roofline_s(place.device, spec::DType::bf16, flops, bytes));
+}
+
+/// Gated delta net: projections, and a state per sequence that every step reads and writes.
+PartTime linear_block(const Place& place, const spec::Attention& a, const BatchShape& shape) {
+  const double tokens = shape.tokens();
+  const int keys = std::max(1, a.key_heads / place.tp) * a.key_head_dim;
+  const int values = std::max(1, a.value_heads / place.tp) * a.value_head_dim;
+  const spec::DType dtype = place.model.attention_dtype;
+  PartTime time = gemm(place, dtype, tokens, 2 * (keys + values), place.model.hidden);
+  time += gemm(place, dtype, tokens, place.model.hidden, values);
+  const double state = static_cast<double>(values) * a.key_head_dim;
+  const double moved = 2.0 * state * a.state_bytes_per_element * shape.sequences +
+                       tokens * (2.0 * keys + 3.0 * values) * activation_bytes;
+  return time += assumed(roofline_s(place.device, spec::DType::bf16, 8.0 * state * tokens, moved));
+}
+
+PartTime attention_block(const Place& place, const spec::Attention& a, const BatchShape& shape) {
+  if (a.kind == spec::AttentionKind::none) return {};
+  if (a.kind == spec::AttentionKind::mla) return latent_block(place, a, shape);
+  if (a.kind == spec::AttentionKind::linear) return linear_block(place, a, shape);
+  PartTime time = head_projections(place, a, shape.tokens());
+  return time += attention(place, a, shape);
 }
 
 traces::Shape whole_layer_shape(const spec::ModelSpec& model, const Layer& layer) {
@@ -138,8 +189,7 @@ PartTime all_reduce_time(const Place& place, double bytes) {
 PartTime layer_time(const Place& place, const Layer& layer, const BatchShape& shape) {
   if (auto time = whole(place, "layer", whole_layer_shape(place.model, layer), shape)) return *time;
   const double tokens = shape.tokens();
-  PartTime time = projections(place, layer.attention, tokens);
-  time += attention(place, layer.attention, shape);
+  PartTime time = attention_block(place, layer.attention, shape);
   time += feed_forward(place, layer.feed_forward, tokens);
   for (int i = 0; i < 2; ++i) time += all_reduce_time(place, tokens * place.model.hidden * activation_bytes);
   for (int i = 0; i < 2; ++i)
@@ -165,7 +215,7 @@ PartTime head_time(const Place& place, const BatchShape& shape) {
   spec::ModelSpec plain = place.model;
   if (plain.dtype != spec::DType::fp32) plain.dtype = spec::DType::bf16;
   const Place wide{plain, place.device, place.tp, place.tp_link, place.times};
-  PartTime time = gemm(wide, rows, std::max(1, plain.vocabulary / place.tp), plain.hidden);
+  PartTime time = gemm(wide, plain.dtype, rows, std::max(1, plain.vocabulary / place.tp), plain.hidden);
   // The sampler reads and writes the logits in 4 bytes about four times (scale, softmax, sort, draw).
   time += assumed(traffic_s(place.device, 4.0 * 4.0 * rows * plain.vocabulary));
   return time;

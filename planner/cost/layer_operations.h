@@ -2,6 +2,10 @@
 //
 //   GEMMs      m = tokens:  qkv [(q + 2 max(k, t)) d / t, h], o [h, q d / t], gate and up [2 i / t, h], down [h, i / t]
 //   attention  over heads q/t and KV heads max(1, k/t)
+//   latent     [qr + c + r, h], queries [q (n + r) / t, qr or h], [q (n + v) / t, c], output [h, q v / t]; decode
+//   attends
+//              in the compressed space, 2 q (2 c + r) / t FLOPs a token of context, prefill in the expanded one
+//   linear     [2 (KD + VD) / t, h], [h, VD / t], a state of VD Kd / t read and written per sequence
 //   experts    a grouped GEMM over the experts that at least one token chose: E (1 - (1 - a/E)^tokens) of E on average,
 //              a active per token
 //   all-reduce two of tokens * h elements when t > 1

@@ -159,7 +159,7 @@ TEST(Config, ReadsQuantization) {
                         "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}})"),
             DType::int4);
   Json config = llama();
-  config["quantization_config"] = {{"quant_method", "bitsandbytes"}};
+  config["quantization_config"] = {{"quant_method", "hqq"}};
   EXPECT_NE(refusal(config).find("/quantization_config/quant_method"), std::string::npos);
 }
 
