@@ -222,6 +222,7 @@ Json to_json(const ModelSpec& model) {
   out["layers"] = layers_json(model.layers);
   if (!model.draft_layers.empty()) out["draft_layers"] = layers_json(model.draft_layers);
   if (model.stated) out["stated"] = stated_json(*model.stated);
+  if (!model.notes.empty()) out["notes"] = model.notes;
   return out;
 }
 
@@ -248,6 +249,8 @@ ModelSpec model_from_json(const Node& node) {
   if (model.layers.empty()) node.at("layers").fail("at least one layer");
   if (const auto draft = node.find("draft_layers")) model.draft_layers = layers_from(*draft);
   if (const auto stated = node.find("stated")) model.stated = stated_from(*stated, model.layers.size());
+  if (const auto notes = node.find("notes"))
+    for (const Node& note : notes->items()) model.notes.push_back(note.text());
   check_size(model, node);
   return model;
 }

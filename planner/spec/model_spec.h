@@ -119,10 +119,12 @@ struct ModelSpec {
   Tower tower;
   std::vector<Layer> draft_layers;  // multi-token prediction; loaded only when speculation is asked for
   std::optional<StatedBytes> stated;
+  std::vector<std::string> notes;  // sentences for the reader: why the checkpoint's bytes are not used, and the like
   bool operator==(const ModelSpec&) const = default;
 };
 
-/// Sets the format of all matrices (what --dtype and quantization flags do).
+/// Sets the format of all matrices (what --dtype and quantization flags do); what the checkpoint states in its own
+/// formats no longer counts.
 void set_weight_dtype(ModelSpec& model, DType dtype);
 
 /// How a part of a layer is divided over t tensor-parallel ranks: even, over whole KV heads (at least one a rank), not
