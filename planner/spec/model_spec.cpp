@@ -76,6 +76,7 @@ std::string_view name(FeedForwardKind kind) {
 
 void set_weight_dtype(ModelSpec& model, DType dtype) {
   model.dtype = model.attention_dtype = model.expert_dtype = dtype;
+  model.stated.reset();
 }
 
 std::int64_t embedding_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }

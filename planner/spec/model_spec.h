@@ -125,7 +125,8 @@ struct ModelSpec {
   bool operator==(const ModelSpec&) const = default;
 };
 
-/// Sets the format of all matrices (what --dtype and quantization flags do).
+/// Sets the format of all matrices (what --dtype and quantization flags do); what the checkpoint states in its own
+/// formats no longer counts.
 void set_weight_dtype(ModelSpec& model, DType dtype);
 
 /// How a part of a layer is divided over t tensor-parallel ranks: even, over whole KV heads (at least one a rank), not

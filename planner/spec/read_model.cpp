@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <numeric>
 
 #include "planner/catalog/catalog.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/flag_text.h"
+#include "planner/spec/stated_bytes.h"
 
 namespace ppplan::spec {
 namespace {
@@ -34,13 +36,37 @@ bool looks_like_path(const std::string& name) {
   return name.ends_with(".json") || name.starts_with(".") || name.starts_with("/") || name.starts_with("~");
 }
 
+/// Bytes of the checkpoint beside a config, where they are what an engine would load; otherwise a note says why not.
+void set_stated(ModelSpec& model, const std::string& folder) {
+  StatedWeights weights = stated_weights(folder, static_cast<int>(model.layers.size()));
+  const std::string formula = "; the config's dimensions count instead";
+  if (!weights.bytes && !weights.note.empty()) weights.note += formula;
+  if (!weights.note.empty()) model.notes.push_back(weights.note);
+  if (!weights.bytes) return;
+  const auto& layers = weights.bytes->layer_bytes;
+  const bool wide = 2 * weights.wide_bytes > std::accumulate(layers.begin(), layers.end(), std::int64_t{0});
+  if (wide && model.activation_dtype != DType::fp32) {
+    model.notes.push_back("the checkpoint is in 4 bytes or more per number, which the config's " +
+                          std::string(name(model.activation_dtype)) + " does not load" + formula);
+    return;
+  }
+  if (weights.bytes->draft_bytes > 0 && model.draft_layers.empty())
+    model.notes.push_back("the checkpoint holds " + std::to_string(weights.bytes->draft_bytes) +
+                          " bytes beyond the config's " + std::to_string(layers.size()) +
+                          " layers, taken for draft layers and not counted");
+  model.stated = std::move(weights.bytes);
+}
+
 ModelSpec from_path(const std::string& name) {
   const std::filesystem::path path(name);
   std::error_code ignored;
   const bool folder = std::filesystem::is_directory(path, ignored);
   const std::string file = folder ? (path / "config.json").string() : name;
   const input::Document document = input::read_document(file);
-  return model_from_config(document.root(), name);
+  ModelSpec model = model_from_config(document.root(), name);
+  const std::filesystem::path config(file);
+  if (config.filename() == "config.json") set_stated(model, config.parent_path().string());
+  return model;
 }
 
 }  // namespace

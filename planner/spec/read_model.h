@@ -12,7 +12,8 @@
 namespace ppplan::spec {
 
 /// Throws InputError: unknown name (with the nearest known one), missing file, unknown architecture (with the known
-/// ones), or a field of the wrong type or out of range.
+/// ones), or a field of the wrong type or out of range. With a safetensors checkpoint beside config.json, its bytes
+/// count (model.stated), or model.notes says why they do not; a damaged one throws.
 ModelSpec read_model(const std::string& name_or_path);
 /// A Hugging Face config: architectures Llama, Qwen2, Qwen3, Mistral, Mixtral, Qwen3Moe (ForCausalLM).
 /// dtype is the checkpoint's (quantization_config, else torch_dtype, else bf16), kv_dtype the activations'.
