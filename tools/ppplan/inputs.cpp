@@ -213,6 +213,8 @@ search::Request request_from(const CLI::App& app, const InputFlags& flags) {
   search::Request request;
   request.model = model_of(flags);
   request.cluster = spec::read_cluster(flags.cluster);
+  for (const std::string& note : request.model.notes) request.assumed.push_back(note);
+  if (request.model.tower.assumed) request.assumed.push_back("size of the vision tower");
   to_fp16_where_needed(request, flags);
   request.workload = workload_of(flags, request.model);
   request.tp = positive(flags.tp, "--tp");
