@@ -41,8 +41,10 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   CLI::App reader;
   add_input_flags(reader, into, false);
   std::vector<std::string> words;
-  for (const auto& [flag, value] : told) {
-    if (typed(command, flag)) continue;
+  for (auto [flag, value] : told) {
+    // Weights that the server converts are weights of that format here.
+    if (flag == "--quantization" && value == "fp8") flag = "--dtype";
+    if (typed(command, flag) || reader.get_option_no_throw(flag) == nullptr) continue;
     words.push_back(value.empty() ? flag : flag + "=" + value);
   }
   try {

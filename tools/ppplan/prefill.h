@@ -12,7 +12,8 @@ namespace ppplan::tools {
 
 using ToldFlags = std::map<std::string, std::string>;  // {"--tp", "4"}; "" for a flag without value
 
-/// Takes `told` as if typed, where `command` was given no such flag. Throws InputError as the flags themselves do.
+/// Takes `told` as if typed, where `command` was given no such flag; flags that are none of ours are left out. Throws
+/// InputError as the flags themselves do.
 void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into);
 
 /// A server's line in ppplan's own flags.
