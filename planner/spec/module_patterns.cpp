@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::size_t most_alternatives = 64;
 constexpr std::size_t most_length = 512;
+constexpr std::size_t most_globs = 256;
 constexpr int most_probed_layers = 128;
 
 constexpr std::array<std::string_view, 7> attention_names = {
@@ -110,14 +111,31 @@ std::string from_layers(const std::string& pattern) {
 void ModulePatterns::add(const std::string& pattern) {
   if (pattern.empty() || pattern.size() > most_length || is_outside(pattern)) return;
   if (!pattern.starts_with("re:")) {
-    globs_.push_back(from_layers(pattern));
+    add_one(from_layers(pattern));
     return;
   }
   for (const std::string& one : alternatives(pattern.substr(3)))
-    if (one.size() <= most_length) globs_.push_back(from_layers(glob_of(one)));
+    if (one.size() <= most_length) add_one(from_layers(glob_of(one)));
+}
+
+void ModulePatterns::add_one(std::string pattern) {
+  if (pattern.find('*') == std::string::npos)
+    parts_.insert(std::move(pattern));
+  else if (globs_.size() < most_globs)
+    globs_.push_back(std::move(pattern));
 }
 
 bool ModulePatterns::matches(std::string_view module) const {
+  // Every run of whole components: "layers.3.mlp", "mlp.experts", ...
+  std::size_t from = 0;
+  do {
+    for (std::size_t end = module.find('.', from);; end = module.find('.', end + 1)) {
+      const std::size_t stop = std::min(end, module.size());
+      if (parts_.contains(module.substr(from, stop - from))) return true;
+      if (end == std::string_view::npos) break;
+    }
+    from = module.find('.', from) + 1;  // npos + 1 is 0
+  } while (from != 0);
   const std::string text = "." + std::string(module) + ".";
   return std::any_of(globs_.begin(), globs_.end(), [&](const std::string& glob) {
     return glob_matches("*." + glob + ".*", text) || glob_matches(glob, module);
@@ -125,7 +143,7 @@ bool ModulePatterns::matches(std::string_view module) const {
 }
 
 bool ModulePatterns::names(ModuleKind kind, int layers) const {
-  if (globs_.empty()) return false;
+  if (globs_.empty() && parts_.empty()) return false;
   const int probed = std::min(layers, most_probed_layers);
   int named = 0;
   for (int i = 0; i < probed; ++i) {

@@ -1,6 +1,8 @@
 // Which modules of a model a quantization's list names.
 #pragma once
 
+#include <functional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,11 +20,12 @@ class ModulePatterns {
   void add(const std::string& pattern);
   /// True when at least half of `layers` layers have a module of this kind among the patterns.
   bool names(ModuleKind kind, int layers) const;
-  bool empty() const { return globs_.empty(); }
 
  private:
+  void add_one(std::string pattern);
   bool matches(std::string_view module) const;
-  std::vector<std::string> globs_;
+  std::set<std::string, std::less<>> parts_;  // without '*'
+  std::vector<std::string> globs_;            // at most most_globs of them
 };
 
 }  // namespace ppplan::spec

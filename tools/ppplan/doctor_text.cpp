@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "tools/ppplan/plan_text.h"
 #include "tools/ppplan/wrapped_text.h"
 
@@ -41,6 +43,18 @@ std::string row(const std::string& stage, const char* name, std::int64_t measure
                      text(measured - estimated));
 }
 
+/// Of the engine: what the fullest stage leaves.
+std::string capacity_row(const char* name, const std::optional<std::int64_t>& measured, std::int64_t estimated) {
+  if (!measured) return "";
+  return fmt::format("{:>5}  {:<12} {:>10} {:>10} {:>11}\n", "all", name, *measured, estimated, *measured - estimated);
+}
+
+std::int64_t fewest_blocks(const spec::Plan& plan) {
+  return std::min_element(plan.stages.begin(), plan.stages.end(),
+                          [](const auto& a, const auto& b) { return a.kv_blocks < b.kv_blocks; })
+      ->kv_blocks;
+}
+
 }  // namespace
 
 std::string diagnosis_text(const engines::VllmLog& log, const engines::Diagnosis& diagnosis) {
@@ -54,9 +68,8 @@ std::string measured_text(const spec::Plan& estimated, const spec::Calibration& 
   for (const spec::Observation& seen : calibration.observations) {
     const auto stage = static_cast<std::size_t>(seen.stage.value_or(0));
     if (!seen.stage && estimated.stages.size() > 1) {
-      if (seen.kv_tokens)
-        out += fmt::format("{:>5}  {:<12} {:>10} {:>10} {:>11}\n", "all", "KV tokens", *seen.kv_tokens,
-                           estimated.predicted.kv_tokens, *seen.kv_tokens - estimated.predicted.kv_tokens);
+      out += capacity_row("KV tokens", seen.kv_tokens, estimated.predicted.kv_tokens);
+      out += capacity_row("KV blocks", seen.kv_blocks, fewest_blocks(estimated));
       continue;
     }
     if (stage >= estimated.stages.size()) continue;

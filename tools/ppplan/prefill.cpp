@@ -41,9 +41,9 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   CLI::App reader;
   add_input_flags(reader, into, false);
   std::vector<std::string> words;
-  for (auto [flag, value] : told) {
+  for (const auto& [name, value] : told) {
     // Weights that the server converts are weights of that format here.
-    if (flag == "--quantization" && value == "fp8") flag = "--dtype";
+    const std::string flag = name == "--quantization" && value == "fp8" ? "--dtype" : name;
     if (typed(command, flag) || reader.get_option_no_throw(flag) == nullptr) continue;
     words.push_back(value.empty() ? flag : flag + "=" + value);
   }

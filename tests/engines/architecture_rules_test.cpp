@@ -1,0 +1,50 @@
+#include "planner/engines/architecture_rules.h"
+
+#include <gtest/gtest.h>
+
+#include "planner/spec/read_model.h"
+
+namespace ppplan::engines {
+namespace {
+
+TEST(Holdings, FollowTheModelFile) {
+  const auto middle = [](const char* name) { return holdings(spec::read_model(name), 1, 3); };
+  EXPECT_TRUE(middle("qwen3-235b-a22b").embedding && middle("qwen3-235b-a22b").head);
+  EXPECT_FALSE(middle("deepseek-v3").embedding || middle("deepseek-v3").head);
+  EXPECT_TRUE(middle("Qwen/Qwen3.5-397B-A17B").embedding);
+  EXPECT_FALSE(middle("Qwen/Qwen3.5-397B-A17B").head);
+  EXPECT_TRUE(middle("gemma-3-27b").shared && middle("gemma-3-27b").tower);
+}
+
+TEST(Holdings, PutATiedCopyOnTheLastStage) {
+  const spec::ModelSpec tied = spec::read_model("meta-llama/Llama-3.2-1B");
+  EXPECT_TRUE(holdings(tied, 2, 3).embedding && holdings(tied, 2, 3).shared);
+  EXPECT_FALSE(holdings(spec::read_model("llama8b"), 2, 3).embedding);
+}
+
+TEST(Holdings, PutDraftLayersOnTheLastStage) {
+  const spec::ModelSpec model = spec::read_model("deepseek-v3");
+  EXPECT_TRUE(holdings(model, 2, 3, true).draft && holdings(model, 2, 3, true).draft_ends);
+  EXPECT_FALSE(holdings(model, 0, 3, true).draft);
+  EXPECT_FALSE(holdings(model, 0, 1, true).draft_ends);
+}
+
+TEST(PartitionFault, DependsOnTheModelFile) {
+  const spec::ModelSpec glm = spec::read_model("glm-4.5"), deepseek = spec::read_model("deepseek-v3");
+  EXPECT_NE(partition_fault(glm, {3, 89}), "") << "the first three layers are dense";
+  EXPECT_EQ(partition_fault(glm, {4, 88}), "");
+  EXPECT_EQ(partition_fault(deepseek, {3, 58}), "");
+  EXPECT_EQ(partition_warnings(deepseek, {3, 58}).size(), 1U);
+  const spec::ModelSpec vision = spec::read_model("Qwen/Qwen3-VL-235B-A22B-Instruct");
+  EXPECT_NE(partition_fault(vision, {2, 92}), "") << "three layers take features of the tower";
+  EXPECT_EQ(partition_fault(vision, {3, 91}), "");
+}
+
+TEST(TensorParallel, CountsLatentAndLinearHeads) {
+  EXPECT_EQ(tensor_parallel_fault(spec::read_model("deepseek-v3"), 16), "");
+  EXPECT_EQ(tensor_parallel_fault(spec::read_model("Qwen/Qwen3.5-397B-A17B"), 32),
+            "16 key heads of linear attention are not divisible by 32");
+}
+
+}  // namespace
+}  // namespace ppplan::engines
