@@ -9,8 +9,14 @@ namespace {
 
 double inverse(double seconds) { return seconds > 0 ? 1 / seconds : 0; }
 
-int class_of(const Candidate& candidate) {
-  if (candidate.margin_bytes < 0) return 3;
+/// Under the goal max-context a plan that may not start by a hair counts like one that may: otherwise more memory could
+/// lift a smaller plan over a larger one.
+bool falls_short(const Candidate& candidate, spec::Goal goal) {
+  return goal == spec::Goal::max_context ? candidate.verdict == spec::Verdict::oom : candidate.margin_bytes < 0;
+}
+
+int class_of(const Candidate& candidate, spec::Goal goal) {
+  if (falls_short(candidate, goal)) return 3;
   if (!candidate.within_limits) return 2;
   return candidate.outside ? 1 : 0;
 }
@@ -60,12 +66,15 @@ void rank(std::vector<Candidate>& candidates, const spec::Workload& workload) {
     return preference(a, workload) < preference(b, workload);
   };
   std::sort(candidates.begin(), candidates.end(), [&](const Candidate& a, const Candidate& b) {
-    const auto key = [&](const Candidate& c) { return std::pair(class_of(c), -score(workload, c.predicted)); };
+    const auto key = [&](const Candidate& c) {
+      return std::pair(class_of(c, workload.goal), -score(workload, c.predicted));
+    };
     return key(a) != key(b) ? key(a) < key(b) : preferred(a, b);
   });
   for (auto leader = candidates.begin(); leader != candidates.end();) {
     const auto end = std::find_if(leader, candidates.end(), [&](const Candidate& c) {
-      return class_of(c) != class_of(*leader) || !indistinguishable(workload, c.predicted, leader->predicted);
+      return class_of(c, workload.goal) != class_of(*leader, workload.goal) ||
+             !indistinguishable(workload, c.predicted, leader->predicted);
     });
     std::sort(leader, end, preferred);
     leader = end;

@@ -356,5 +356,27 @@ TEST(Search, SlowerCardTakesFewerLayers) {
   EXPECT_GT(plan.partition[fast_first ? 0 : 1], plan.partition[fast_first ? 1 : 0]);
 }
 
+TEST(Search, MoreMemoryNeverHoldsFewerTokensUnderTheGoalMaxContext) {
+  std::mt19937 random(417);
+  const auto whole = [&](int low, int high) { return std::uniform_int_distribution<int>(low, high)(random); };
+  for (int round = 0; round < 60; ++round) {
+    const double memory = whole(20, 80) * 0.1;
+    const int count = whole(1, 3), layers = whole(4, 20);
+    const auto tokens = [&](double more) {
+      Request request = small_request(cluster_of({{"big", count, memory + more, 1}, {"small", 1, 2 + more, 2}}));
+      request.model = tests::small_model(layers);
+      request.workload.goal = spec::Goal::max_context;
+      const Result result = searched(request);
+      return result.feasible && !result.plans.empty() ? result.plans.front().predicted.kv_tokens : 0;
+    };
+    std::int64_t before = 0;
+    for (const double more : {0.0, 0.1, 0.25, 1.0}) {
+      const std::int64_t now = tokens(more);
+      EXPECT_GE(now, before) << "round " << round << " with " << more << " GiB more";
+      before = now;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace ppplan::search
