@@ -3,8 +3,10 @@
 //   score   throughput: output tokens/s; ttft and tpot: 1 / seconds; max-context: KV tokens. Larger is better.
 //   class   plans with room for one request within the limits of time, costed inside of what was measured; then those
 //           costed outside of it; then those over a limit; then those whose estimate is short of memory by less than
-//           its uncertainty
-//   ties    Candidates of a class within 1 % of its best one left are 'no difference', ordered by: FITS before TIGHT,
+//           its uncertainty (under max-context these count like the first, so that more memory never ranks fewer tokens
+//           higher)
+//   ties    Candidates of a class within 1 % of its best one left (under max-context: equal ones) are 'no difference',
+//   ordered by: FITS before TIGHT,
 //           fewer devices, evener partition, vLLM's default split, then time to first token (goal throughput) or
 //           throughput (other goals), then score.
 // Why 1 %: two candidates of one search share their costs, so errors of the costs cancel in the comparison, and the
