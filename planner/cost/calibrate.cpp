@@ -11,7 +11,7 @@ namespace {
 
 class Corrections {
  public:
-  Corrections(const Observed& observed, const std::string& source) : stage_(observed.stage), source_(source) {}
+  Corrections(const spec::Observation& observed, const std::string& source) : stage_(observed.stage), source_(source) {}
   void add(const char* part, std::int64_t delta) {
     if (delta != 0) list.push_back({part, delta, stage_, source_});
   }
@@ -41,7 +41,8 @@ double blocks_of_tokens(const spec::Plan& plan, const engines::KvLayout& layout,
   return scale > 0 ? static_cast<double>(tokens) * many / static_cast<double>(scale) : 0;
 }
 
-std::optional<std::int64_t> reported_kv(const spec::Plan& plan, const spec::Stage& stage, const Observed& observed) {
+std::optional<std::int64_t> reported_kv(const spec::Plan& plan, const spec::Stage& stage,
+                                        const spec::Observation& observed) {
   if (observed.kv_bytes) return observed.kv_bytes;
   if (!observed.kv_blocks && !observed.kv_tokens) return std::nullopt;
   const engines::KvLayout layout = kv_layout(plan);
@@ -51,7 +52,8 @@ std::optional<std::int64_t> reported_kv(const spec::Plan& plan, const spec::Stag
   return std::llround((blocks + 0.5) * static_cast<double>(block));
 }
 
-std::vector<spec::Correction> of_stage(const spec::Plan& plan, const Observed& observed, const std::string& source) {
+std::vector<spec::Correction> of_stage(const spec::Plan& plan, const spec::Observation& observed,
+                                       const std::string& source) {
   const spec::Stage& stage = observed.stage ? plan.stages[static_cast<std::size_t>(*observed.stage)] : fullest(plan);
   const spec::StageMemory& m = stage.memory;
   const bool graphs_in_budget = engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget");
@@ -61,7 +63,7 @@ std::vector<spec::Correction> of_stage(const spec::Plan& plan, const Observed& o
   const std::int64_t activation = m.activation_bytes - non_torch_bytes(plan) + m.sampler_bytes;
   if (observed.activation_bytes) out.add("activation", *observed.activation_bytes - activation);
   if (observed.non_torch_bytes) out.add("other", *observed.non_torch_bytes - non_torch_bytes(plan));
-  if (observed.cuda_graph_bytes) out.add("cuda_graph", *observed.cuda_graph_bytes - m.cuda_graph_bytes);
+  if (observed.graph_bytes) out.add("cuda_graph", *observed.graph_bytes - m.cuda_graph_bytes);
   const auto kv = reported_kv(plan, stage, observed);
   if (!kv) return out.list;
   std::int64_t explained = 0;
@@ -73,11 +75,12 @@ std::vector<spec::Correction> of_stage(const spec::Plan& plan, const Observed& o
 
 }  // namespace
 
-std::vector<spec::Correction> calibrate(const spec::Plan& estimated, const Observation& observation) {
+std::vector<spec::Correction> calibrate(const spec::Plan& estimated, const std::vector<spec::Observation>& observations,
+                                        const std::string& source) {
   std::vector<spec::Correction> out;
-  for (const Observed& observed : observation.stages) {
+  for (const spec::Observation& observed : observations) {
     if (observed.stage && *observed.stage >= static_cast<int>(estimated.stages.size())) continue;
-    const auto some = of_stage(estimated, observed, observation.source);
+    const auto some = of_stage(estimated, observed, source);
     out.insert(out.end(), some.begin(), some.end());
   }
   return out;

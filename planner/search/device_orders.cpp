@@ -308,7 +308,12 @@ std::vector<DeviceOrder> device_orders(const Question& question, const spec::Par
   else
     orders = device_orders(request.cluster, parallel, most);
   if (orders.empty() && may_cross && group_fault(request.cluster, parallel, given, true).empty()) orders = {given};
-  std::erase_if(orders, [&](const DeviceOrder& order) { return !order_fault(question, order).empty(); });
+  std::set<int> unable;
+  for (int device = 0; device < question.devices; ++device)
+    if (!order_fault(question, {device}).empty()) unable.insert(device);
+  std::erase_if(orders, [&](const DeviceOrder& order) {
+    return std::any_of(order.begin(), order.end(), [&](int device) { return unable.contains(device); });
+  });
   return orders;
 }
 

@@ -29,7 +29,7 @@ spec::Plan eight_l4(const std::vector<int>& partition) {
 TEST(Calibrate, FromTheEvenSplitPredictsALighterLimitingStage) {
   // Published: 1,476 blocks with 10 layers on every stage, 3,078 with fewer on the first and the last.
   spec::Plan even = eight_l4({10, 10, 10, 10, 10, 10, 10, 10});
-  const auto corrections = cost::calibrate(even, {{{.kv_blocks = 1476}}, "pull request 6920"});
+  const auto corrections = cost::calibrate(even, {{.kv_blocks = 1476}}, "pull request 6920");
   ASSERT_EQ(corrections.size(), 1u);
   EXPECT_EQ(corrections.front().part, "kv");
   even.corrections = corrections;
@@ -57,7 +57,7 @@ TEST(Calibrate, ShrinksTheUncertaintyToWhatIsLeft) {
   cost::assess_memory(plan);
   const std::int64_t before = plan.stages[0].memory.uncertainty_bytes;
   plan.corrections =
-      cost::calibrate(plan, {{{.stage = 0, .kv_bytes = plan.stages[0].memory.kv_bytes - (100 << 20)}}, "log"});
+      cost::calibrate(plan, {{.stage = 0, .kv_bytes = plan.stages[0].memory.kv_bytes - (100 << 20)}}, "log");
   cost::assess_memory(plan);
   EXPECT_EQ(plan.stages[0].memory.reserve_bytes, 100 << 20);
   EXPECT_LT(plan.stages[0].memory.uncertainty_bytes, before);
@@ -69,7 +69,7 @@ TEST(Calibrate, PartsOfAStageSumToItsKv) {
   const auto& m = plan.stages[1].memory;
   const std::int64_t kv = m.kv_bytes - (64 << 20);
   plan.corrections = cost::calibrate(
-      plan, {{{.stage = 1, .kv_bytes = kv, .weights_bytes = m.weights_bytes + m.head_bytes + (16 << 20)}}, "log"});
+      plan, {{.stage = 1, .weights_bytes = m.weights_bytes + m.head_bytes + (16 << 20), .kv_bytes = kv}}, "log");
   ASSERT_EQ(plan.corrections.size(), 2u);
   const spec::StageMemory first = plan.stages[0].memory;
   cost::assess_memory(plan);

@@ -58,19 +58,11 @@ std::optional<search::Request> request_of(const CLI::App& command, const engines
   }
 }
 
-cost::Observation observed_by(const spec::Calibration& calibration) {
-  cost::Observation out{{}, "doctor: " + calibration.source};
-  for (const spec::Observation& o : calibration.observations)
-    out.stages.push_back({o.stage, o.kv_bytes, o.kv_blocks, o.kv_tokens, o.weights_bytes, o.activation_bytes,
-                          o.non_torch_bytes, o.graph_bytes});
-  return out;
-}
-
 std::optional<Opinion> opinion_on(const search::Request& asked, cost::CostBook& book, spec::Calibration& calibration,
                                   std::string& why_not) {
   try {
     Opinion out{search::configured_plan(asked, book, {}), std::nullopt};
-    calibration.corrections = cost::calibrate(out.estimated, observed_by(calibration));
+    calibration.corrections = cost::calibrate(out.estimated, calibration.observations, "doctor: " + calibration.source);
     search::Request calibrated = asked;
     calibrated.corrections = calibration.corrections;
     out.proposed = search::mended_plan(calibrated, book, simulated_predictions);

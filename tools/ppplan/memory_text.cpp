@@ -73,11 +73,6 @@ std::string place_text(const std::string& place) {
 
 std::string size_text(std::int64_t bytes) { return bytes_text(static_cast<double>(bytes)); }
 
-const spec::Stage& fewest_tokens(const spec::Plan& plan) {
-  return *std::min_element(plan.stages.begin(), plan.stages.end(),
-                           [](const auto& a, const auto& b) { return a.kv_tokens < b.kv_tokens; });
-}
-
 }  // namespace
 
 std::string verdict_text(const spec::Plan& plan) {
@@ -102,9 +97,9 @@ std::string memory_table(const spec::Plan& plan) {
 }
 
 std::string capacity_text(const spec::Plan& plan) {
-  const auto& least = fewest_tokens(plan);
+  const std::size_t least = fewest_tokens(plan);
   std::string out = fmt::format("KV cache         {} tokens a replica ({} blocks), least on stage {}\n",
-                                plan.predicted.kv_tokens, least.kv_blocks, &least - plan.stages.data());
+                                plan.predicted.kv_tokens, plan.stages[least].kv_blocks, least);
   std::int64_t unused = 0;
   for (const spec::Stage& stage : plan.stages) unused += stage.memory.unused_bytes;
   if (unused > 0) out += fmt::format("unused           {} on the other stages together\n", size_text(unused));

@@ -71,12 +71,6 @@ std::string counts_text(const search::Counts& counts) {
   return out + "\n";
 }
 
-/// The stage that holds the fewest KV tokens; not always the limiting one, whose margin may lie outside of the budget.
-std::ptrdiff_t fewest_tokens(const spec::Plan& plan) {
-  const auto fewer = [](const spec::Stage& a, const spec::Stage& b) { return a.kv_tokens < b.kv_tokens; };
-  return std::min_element(plan.stages.begin(), plan.stages.end(), fewer) - plan.stages.begin();
-}
-
 std::string one_plan(const spec::Plan& plan) {
   return stage_table(plan) + "\n" + predicted_text(plan) + warnings_text(plan) + neighbours_text(plan);
 }
@@ -114,6 +108,12 @@ std::string warnings_text(const spec::Plan& plan) {
   std::string out;
   for (const std::string& warning : plan.warnings) out += fmt::format("  warning: {}\n", wrapped(warning, 11));
   return out;
+}
+
+std::size_t fewest_tokens(const spec::Plan& plan) {
+  const auto fewer = [](const spec::Stage& a, const spec::Stage& b) { return a.kv_tokens < b.kv_tokens; };
+  return static_cast<std::size_t>(std::min_element(plan.stages.begin(), plan.stages.end(), fewer) -
+                                  plan.stages.begin());
 }
 
 std::string bytes_text(double bytes) {

@@ -27,6 +27,9 @@ std::string warnings_text(const spec::Plan& plan);
 /// The whole answer of `search`.
 std::string search_text(const search::Result& result);
 
+/// The stage that holds the fewest KV tokens; not always the limiting one, whose margin may lie outside of the budget.
+std::size_t fewest_tokens(const spec::Plan& plan);
+
 /// "12.3 GiB", "512 MiB"; negative values keep their sign.
 std::string bytes_text(double bytes);
 
