@@ -3,7 +3,9 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <exception>
 #include <string>
+#include <thread>
 
 #include "planner/input/input_error.h"
 
@@ -27,6 +29,26 @@ void pin_to_core(int core) {
   if (core >= 0 && core < CPU_SETSIZE) CPU_SET(core, &set);
   if (sched_setaffinity(0, sizeof set, &set) != 0) {
     throw input::InputError("cores: expected CPUs that this process may use, found " + std::to_string(core));
+  }
+}
+
+void on_cores(const std::vector<int>& cores, const std::function<void(std::size_t index)>& work) {
+  std::vector<std::exception_ptr> failures(cores.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < cores.size(); ++i) {
+      threads.emplace_back([&, i] {
+        try {
+          pin_to_core(cores[i]);
+          work(i);
+        } catch (...) {
+          failures[i] = std::current_exception();
+        }
+      });
+    }
+  }
+  for (const std::exception_ptr& failure : failures) {
+    if (failure) std::rethrow_exception(failure);
   }
 }
 

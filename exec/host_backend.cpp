@@ -107,6 +107,7 @@ struct StagePlace {
   ActivationPool pool;            // outputs that were not sent yet
   std::vector<float*> input_of;   // [micro-batch]
   std::vector<float*> output_of;  // [micro-batch]
+  RunTime compute_time;           // of all ops so far
 };
 
 }  // namespace
@@ -130,7 +131,10 @@ struct HostBackend::State {
     sampled.assign(count, {});
     returned.assign(count, {});
     has_returned = std::make_unique<std::atomic<bool>[]>(count);
-    for (auto& place : places) place->pool.reset();
+    for (auto& place : places) {
+      place->pool.reset();
+      place->compute_time = {};
+    }
     for (std::size_t index = 0; index < count; ++index) {
       const spec::BatchShape& shape = run.micro_batches[index].shape;
       if (!shape.samples) continue;
@@ -234,7 +238,10 @@ void HostBackend::compute(schedule::OpId, const schedule::Op& op) {
     throw InputError(fmt::format("schedule: expected forward operations on the host backend, found '{}'",
                                  traces::name(op.key.kind)));
   }
-  state_->forward(state_->place(op.key.stage), state_->index_of(op.key));
+  StagePlace& place = state_->place(op.key.stage);
+  const RunTime start = thread_time();
+  state_->forward(place, state_->index_of(op.key));
+  place.compute_time += thread_time() - start;
 }
 
 void HostBackend::transfer(schedule::OpId, const schedule::Op& send, const schedule::Op&, int slot) {
@@ -250,6 +257,12 @@ void HostBackend::transfer(schedule::OpId, const schedule::Op& send, const sched
 void HostBackend::reset() { state_->clear(); }
 
 const std::vector<Logits>& HostBackend::outputs() const { return state_->outputs; }
+
+std::vector<RunTime> HostBackend::compute_times() const {
+  std::vector<RunTime> times;
+  for (const auto& place : state_->places) times.push_back(place->compute_time);
+  return times;
+}
 
 std::vector<Logits> one_device_outputs(const HostRun& run) {
   HostRun single = run;

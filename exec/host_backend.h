@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "exec/core_speed.h"
 #include "exec/cores.h"
 #include "exec/micro_batches.h"
 #include "exec/run_schedule.h"
@@ -43,6 +44,8 @@ class HostBackend : public Backend {
   void reset();
   /// Per micro-batch; empty where it samples nothing or has not run.
   const std::vector<Logits>& outputs() const;
+  /// What the compute operations of each stage took since the last reset, all together.
+  std::vector<RunTime> compute_times() const;
 
  private:
   struct State;

@@ -1,6 +1,5 @@
 #include "exec/host_probe.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -33,12 +32,6 @@ spec::Stage all_layers(int copies) {
   spec::Stage stage;
   stage.end_layer = copies;
   return stage;
-}
-
-double seconds_on(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
 spec::Stage only_ends() {
@@ -97,15 +90,15 @@ RunTime HostProbe::run(const ProfilePoint& point) {
       tokens_[i] = static_cast<int>(value(stream(seed_, {runs_}), i) % static_cast<std::uint64_t>(vocabulary_));
     }
   }
-  const double wall_s = seconds_on(CLOCK_MONOTONIC);
-  const double processor_s = seconds_on(CLOCK_THREAD_CPUTIME_ID);
+  const RunTime start = thread_time();
   if (point.kind == PointKind::layer) run_layers(layers_[static_cast<std::size_t>(point.shape)], point.batch);
   if (point.kind == PointKind::embedding) ends_.embed(std::span(tokens_).first(rows), out_.data());
   if (point.kind == PointKind::head) {
     ends_.sample({point.batch.sequences, 1, 0}, in_.data(), logits_.data(), tokens_.data());
   }
+  const RunTime took = thread_time() - start;
   const double parts = point.kind == PointKind::layer ? copies_ : 1;
-  return {(seconds_on(CLOCK_THREAD_CPUTIME_ID) - processor_s) / parts, (seconds_on(CLOCK_MONOTONIC) - wall_s) / parts};
+  return {took.processor_s / parts, took.wall_s / parts};
 }
 
 }  // namespace ppplan::exec

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "exec/core_speed.h"
 #include "exec/host_stage.h"
 #include "exec/profile_point.h"
 
@@ -14,18 +15,11 @@ namespace ppplan::exec {
 /// fewer where that many probes would take more than half of the machine's memory, at least one.
 int probe_copies(const spec::ModelSpec& model, const ProfileSizes& sizes, std::size_t cores);
 
-/// What one run took, of a layer the mean over its copies. The processor time leaves out what other processes took of
-/// the core meanwhile; on a quiet machine the two are equal.
-struct RunTime {
-  double processor_s = 0;
-  double wall_s = 0;
-};
-
 /// Not for use by two threads at once.
 class HostProbe {
  public:
   HostProbe(const spec::ModelSpec& model, const ProfileSizes& sizes, int copies, std::uint64_t seed);
-  /// Runs the operation once.
+  /// Runs the operation once; of a layer the mean over its copies.
   RunTime run(const ProfilePoint& point);
 
  private:

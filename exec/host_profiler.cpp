@@ -11,8 +11,8 @@
 #include <memory>
 #include <random>
 #include <span>
-#include <thread>
 
+#include "exec/core_speed.h"
 #include "exec/cores.h"
 #include "exec/host_probe.h"
 #include "exec/link_probe.h"
@@ -24,7 +24,12 @@ namespace ppplan::exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using Samples = std::vector<std::vector<RunTime>>;  // [point]
+// One run of a point, and how fast its core was just before.
+struct Sample {
+  RunTime time;
+  double yardstick_s = 0;
+};
+using Samples = std::vector<std::vector<Sample>>;  // [point]
 
 constexpr int kMeasuredRuns = 2;           // of a point in one round, after one that is not counted
 constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
@@ -39,22 +44,28 @@ double quantile(std::vector<double> values, double fraction) {
   return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
 }
 
-double processor_quantile(const std::vector<RunTime>& runs, double fraction) {
+double median_yardstick_s(const Samples& samples) {
   std::vector<double> seconds;
-  for (const RunTime& run : runs) seconds.push_back(run.processor_s);
-  return quantile(std::move(seconds), fraction);
+  for (const auto& runs : samples) {
+    for (const Sample& run : runs) seconds.push_back(run.yardstick_s);
+  }
+  return quantile(std::move(seconds), 0.5);
+}
+
+// Processor times as they would be on a core with that yardstick.
+std::vector<double> seconds_at(double yardstick_s, const std::vector<Sample>& runs) {
+  std::vector<double> seconds;
+  for (const Sample& run : runs) seconds.push_back(run.time.processor_s * yardstick_s / run.yardstick_s);
+  return seconds;
 }
 
 // Of the cores' time while operations ran, the share that went to other processes.
 double share_of_others(const Samples& samples) {
   RunTime sum;
   for (const auto& runs : samples) {
-    for (const RunTime& run : runs) {
-      sum.processor_s += run.processor_s;
-      sum.wall_s += run.wall_s;
-    }
+    for (const Sample& run : runs) sum += run.time;
   }
-  return std::max(0.0, 1 - sum.processor_s / sum.wall_s);
+  return sum.share_of_others();
 }
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
@@ -90,7 +101,8 @@ class Profiler {
   void make_probes() {
     const int copies = probe_copies(options_.model, sizes_, options_.cores.size());
     probes_.resize(options_.cores.size());
-    on_cores(all_of(probes_.size()), [&](std::size_t index) {
+    yardsticks_.resize(options_.cores.size());
+    on_cores(options_.cores, [&](std::size_t index) {
       probes_[index] = std::make_unique<HostProbe>(options_.model, sizes_, copies, options_.seed + index);
     });
   }
@@ -99,27 +111,6 @@ class Profiler {
     std::vector<std::size_t> indices(count);
     for (std::size_t i = 0; i < count; ++i) indices[i] = i;
     return indices;
-  }
-
-  // Runs `work(index)` on a pinned thread for every index of a core.
-  template <typename Work>
-  void on_cores(const std::vector<std::size_t>& indices, Work work) {
-    std::vector<std::exception_ptr> failures(indices.size());
-    std::vector<std::jthread> threads;
-    for (std::size_t i = 0; i < indices.size(); ++i) {
-      threads.emplace_back([&, i] {
-        try {
-          pin_to_core(options_.cores[indices[i]]);
-          work(indices[i]);
-        } catch (...) {
-          failures[i] = std::current_exception();
-        }
-      });
-    }
-    threads.clear();
-    for (const std::exception_ptr& failure : failures) {
-      if (failure) std::rethrow_exception(failure);
-    }
   }
 
   // Rounds until the next one would pass `share` of the budget; at least one.
@@ -154,12 +145,17 @@ class Profiler {
     std::vector<Samples> seconds(options_.cores.size(), Samples(some.size()));
     std::barrier together(static_cast<std::ptrdiff_t>(cores.size()));
     std::vector<std::atomic<std::size_t>> finished(some.size());
-    on_cores(cores, [&](std::size_t core) {
+    std::vector<int> busy;
+    for (const std::size_t core : cores) busy.push_back(options_.cores[core]);
+    on_cores(busy, [&](std::size_t index) {
+      const std::size_t core = cores[index];
       for (std::size_t i = 0; i < some.size(); ++i) {
         const ProfilePoint& point = points_[some[i]];
         together.arrive_and_wait();
+        const double yardstick_s = yardsticks_[core].seconds();
         probes_[core]->run(point);
-        for (int run = 0; run < kMeasuredRuns; ++run) seconds[core][i].push_back(probes_[core]->run(point));
+        for (int run = 0; run < kMeasuredRuns; ++run)
+          seconds[core][i].push_back({probes_[core]->run(point), yardstick_s});
         // A core that is done keeps its work up until all are, so that none measures beside an idle one.
         for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
       }
@@ -188,15 +184,7 @@ class Profiler {
     result.machine = machine_facts(options_.cores);
     result.machine["share_of_other_processes"] = fmt::format("{:.3f}", share_of_others(loaded_));
     result.machine["command"] = "ppplan profile --backend host --model " + options_.model.name;
-    for (std::size_t i = 0; i < points_.size(); ++i) {
-      traces::Operation operation = operation_of(options_.model, points_[i]);
-      operation.median_s = processor_quantile(loaded_[i], 0.5);
-      operation.p10_s = processor_quantile(loaded_[i], 0.1);
-      operation.p90_s = processor_quantile(loaded_[i], 0.9);
-      operation.repeats = static_cast<int>(loaded_[i].size());
-      operation.alone_s = processor_quantile(alone_[i], 0.5);
-      result.operations.push_back(std::move(operation));
-    }
+    add_operations(result);
     for (const auto& [bytes, seconds] : messages_) {
       traces::LinkSample& sample = result.links.emplace_back();
       sample.op = "send_recv";
@@ -209,11 +197,27 @@ class Profiler {
     return result;
   }
 
+  void add_operations(traces::Profile& profile) const {
+    const double alone_yardstick_s = median_yardstick_s(alone_);
+    profile.yardstick_s = median_yardstick_s(loaded_);
+    for (std::size_t i = 0; i < points_.size(); ++i) {
+      traces::Operation operation = operation_of(options_.model, points_[i]);
+      const std::vector<double> seconds = seconds_at(profile.yardstick_s, loaded_[i]);
+      operation.median_s = quantile(seconds, 0.5);
+      operation.p10_s = quantile(seconds, 0.1);
+      operation.p90_s = quantile(seconds, 0.9);
+      operation.repeats = static_cast<int>(seconds.size());
+      operation.alone_s = quantile(seconds_at(alone_yardstick_s, alone_[i]), 0.5);
+      profile.operations.push_back(std::move(operation));
+    }
+  }
+
   const HostProfileOptions& options_;
   const std::function<void(double, const std::string&)>& progress_;
   ProfileSizes sizes_;
   std::vector<ProfilePoint> points_;
   std::vector<std::unique_ptr<HostProbe>> probes_;  // [core]
+  std::vector<Yardstick> yardsticks_;               // [core]
   Samples alone_;
   Samples loaded_;
   std::map<std::int64_t, std::vector<double>> messages_;  // by bytes

@@ -78,6 +78,8 @@ struct Profile {
   std::string engine;                          // "vllm 0.14.0", "ppplan 0.1", "nccl 2.27"
   std::string device;                          // catalog name: "h100-sxm", "cpu-core"
   std::map<std::string, std::string> machine;  // cpu or gpu, driver, clock, date, command, load; not "device"
+  double yardstick_s = 0;  // speed of the cores that `operations` are stated for: the seconds that the host backend's
+                           // fixed piece of work took on them; 0 = not noted
   std::vector<Operation> operations;
   std::vector<LinkSample> links;
   std::vector<Fit> fits;  // for operations of any shape

@@ -137,6 +137,7 @@ Json to_json(const Profile& profile) {
   Json out = {{"format", "ppplan/profile/1"}, {"engine", profile.engine}, {"device", profile.device}};
   out["machine"] = {{"device", profile.device}};
   for (const auto& [key, value] : profile.machine) out["machine"][key] = value;
+  if (profile.yardstick_s > 0) out["yardstick_s"] = profile.yardstick_s;
   out["operations"] = list(profile.operations);
   out["links"] = list(profile.links);
   out["fits"] = list(profile.fits);
@@ -155,6 +156,7 @@ Profile profile_from_json(const Node& node) {
       if (key != "device") out.machine[key] = machine->at(key).text();
     }
   }
+  if (const auto yardstick = node.find("yardstick_s")) out.yardstick_s = duration(*yardstick);
   read_list(node, "operations", operation_from_json, out.operations);
   read_list(node, "links", link_from_json, out.links);
   read_list(node, "fits", fit_from_json, out.fits);

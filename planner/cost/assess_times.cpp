@@ -37,6 +37,7 @@ std::vector<spec::BatchShape> batch_shapes(const spec::Plan& plan) {
 struct Ledger {
   Origin origin = Origin::measured;
   std::set<std::string> engines, profiles;
+  std::set<double> yardsticks_s;
 };
 
 /// Replicas and the devices of a group may differ in kind: the slowest decides, layer by layer.
@@ -59,6 +60,7 @@ void add_stage(const spec::Plan& plan, CostBook& book, std::size_t s, spec::Batc
     ledger.origin = std::max(ledger.origin, one.origin);
     ledger.engines.insert(one.engine);
     ledger.profiles.insert(one.profile);
+    ledger.yardsticks_s.insert(one.yardstick_s);
   }
 }
 
@@ -131,6 +133,7 @@ void assess_times(spec::Plan& plan, CostBook& book) {
   plan.provenance.costs = name(ledger.origin);
   plan.provenance.engine = joined(ledger.engines);
   plan.provenance.profile = joined(ledger.profiles);
+  plan.provenance.yardstick_s = ledger.yardsticks_s.size() == 1 ? *ledger.yardsticks_s.begin() : 0;
   warn_outside(plan);
 }
 

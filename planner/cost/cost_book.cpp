@@ -97,6 +97,7 @@ const LayerTimes& CostBook::layer_times(const spec::ModelSpec& model, const spec
     if (times.origin == Origin::roofline) continue;
     times.engine = entry.times.profile().engine;
     times.profile = entry.name;
+    times.yardstick_s = entry.times.profile().yardstick_s;
     best = std::move(times);
     break;
   }

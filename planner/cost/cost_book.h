@@ -31,8 +31,9 @@ struct LayerTimes {
   double relative_error = 0;
   bool outside = false;
   Origin origin = Origin::measured;
-  std::string engine;   // whose kernels
-  std::string profile;  // "" of a roofline
+  std::string engine;      // whose kernels
+  std::string profile;     // "" of a roofline
+  double yardstick_s = 0;  // traces::Profile::yardstick_s
 };
 
 struct MessageTime {

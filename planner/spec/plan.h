@@ -155,10 +155,11 @@ struct Launch {
 };
 
 struct Provenance {
-  std::string costs;    // "measured", "fitted", "roofline": where the compute times come from
-  std::string engine;   // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
-  std::string profile;  // file or shipped profile; "" of a roofline
-  std::string vllm;     // whose rules: "0.26"
+  std::string costs;       // "measured", "fitted", "roofline": where the compute times come from
+  std::string engine;      // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
+  std::string profile;     // file or shipped profile; "" of a roofline
+  std::string vllm;        // whose rules: "0.26"
+  double yardstick_s = 0;  // speed of the cores that the times are stated for (traces::Profile); 0 = not known
   bool operator==(const Provenance&) const = default;
 };
 

@@ -69,7 +69,8 @@ Json provenance_json(const Provenance& provenance) {
   return {{"costs", provenance.costs},
           {"engine", provenance.engine},
           {"profile", provenance.profile},
-          {"vllm", provenance.vllm}};
+          {"vllm", provenance.vllm},
+          {"yardstick_s", provenance.yardstick_s}};
 }
 
 Json batch_times_json(const BatchTimes& times) {

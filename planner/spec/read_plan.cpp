@@ -270,7 +270,9 @@ void check_summaries(const Node& node, const Plan& plan) {
 Launch launch_from(const Node& node) { return {text_map(node.at("env")), node.at("command").text()}; }
 
 Provenance provenance_from(const Node& node) {
-  return {node.at("costs").text(), node.at("engine").text(), node.at("profile").text(), node.at("vllm").text()};
+  const auto yardstick = node.find("yardstick_s");
+  return {node.at("costs").text(), node.at("engine").text(), node.at("profile").text(), node.at("vllm").text(),
+          yardstick ? yardstick->number(0) : 0};
 }
 
 std::optional<Failure> failure_from(const Node& node, int stages) {

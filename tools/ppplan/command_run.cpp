@@ -56,12 +56,26 @@ spec::Plan plan_of(const Flags& flags) {
   return plan;
 }
 
+/// Null where it is not known.
+input::Json core_speed(const Execution& execution) {
+  const CoreDrift& drift = execution.drift;
+  if (drift.slowdown.empty()) return nullptr;
+  input::Json stages = input::Json::array();
+  for (const double slowdown : drift.slowdown) stages.push_back(1 / slowdown);
+  return {{"of_profile", stages},
+          {"share_of_others", drift.share_of_others},
+          {"predicted_for_it", drift.trusted()},
+          {"profiled_makespan_s", drift.profiled_makespan_s},
+          {"profiled_error_fraction", execution.comparison.median_makespan_s / drift.profiled_makespan_s - 1}};
+}
+
 input::Json document(const Flags& flags, const spec::Plan& plan, const Execution& execution, int count, bool holds) {
   const report::Comparison& comparison = execution.comparison;
   input::Json out{{"format", "ppplan/run/1"}, {"backend", flags.backend}, {"transport", flags.transport},
                   {"compute", flags.compute}, {"phase", flags.phase},     {"repeats", flags.repeats}};
   out.update(report::to_json(comparison));
   out["tolerance"] = flags.tolerance;
+  out["core_speed"] = core_speed(execution);
   out["time_scale"] = execution.scale;
   out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
   out["verdict"] = holds ? "PASS" : "FAIL";
@@ -113,6 +127,7 @@ void print(Context& context, const Flags& flags) {
                          phase == cost::Phase::prefill ? "micro-batches of prefill" : "decode rounds", plan.model.name,
                          fmt::join(plan.partition, ","), plan.provenance.costs, plan.provenance.engine));
   print_text(report::comparison_text(execution.comparison));
+  print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
   print_text("\n" + verdict_line(flags, execution, holds));
 }
 

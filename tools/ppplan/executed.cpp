@@ -4,6 +4,8 @@
 
 #include <map>
 
+#include "exec/core_speed.h"
+#include "exec/cores.h"
 #include "exec/host_backend.h"
 #include "exec/replay_backend.h"
 #include "exec/run_schedule.h"
@@ -86,6 +88,28 @@ void compare(Execution& execution) {
       report::compare(execution.predicted.schedule, execution.predicted.timeline, execution.measured);
 }
 
+/// Stage s runs on the s-th allowed core.
+std::vector<int> cores_of(const spec::Plan& plan) {
+  std::vector<int> cores = exec::allowed_cores();
+  cores.resize(plan.stages.size());
+  return cores;
+}
+
+std::vector<CoreReading> readings(const std::vector<double>& before_s, const std::vector<double>& after_s,
+                                  const std::vector<exec::RunTime>& times) {
+  std::vector<CoreReading> out;
+  for (std::size_t s = 0; s < times.size(); ++s)
+    out.push_back({(before_s[s] + after_s[s]) / 2, times[s].share_of_others()});
+  return out;
+}
+
+/// Predicts anew for cores as fast as they were during the repeats.
+void follow_cores(Execution& execution, const spec::Plan& plan, cost::Phase phase, int count) {
+  execution.drift.profiled_makespan_s = traces::makespan_s(execution.predicted.timeline);
+  if (execution.drift.trusted())
+    execution.predicted = simulate_phase(slowed(plan, execution.drift.factors()), phase, count);
+}
+
 }  // namespace
 
 Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, int repeats, const Step& step) {
@@ -98,14 +122,24 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
   run.micro_batches = micro_batches(plan, phase, count);
   run.receive_buffers = plan.micro_batching.receive_buffers;
   exec::HostBackend backend(run);
+  const std::vector<int> cores = cores_of(plan);
+  std::vector<std::vector<CoreReading>> cores_seen;
+  std::vector<double> before_s;
   // The first run touches every page for the first time; it is not counted.
   for (int r = -1; r < repeats; ++r) {
     backend.reset();
     traces::Timeline timeline = exec::run_schedule(out.predicted.schedule, backend);
-    if (r >= 0) out.measured.push_back(std::move(timeline));
+    std::vector<double> after_s = exec::yardstick_seconds(cores);
+    if (r >= 0) {
+      out.measured.push_back(std::move(timeline));
+      cores_seen.push_back(readings(before_s, after_s, backend.compute_times()));
+    }
+    before_s = std::move(after_s);
     step((r + 2.0) / (repeats + 2.0));
   }
   out.outputs_match = backend.outputs() == exec::one_device_outputs(run);
+  out.drift = core_drift(cores_seen, plan.provenance.yardstick_s);
+  follow_cores(out, plan, phase, count);
   compare(out);
   return out;
 }

@@ -7,12 +7,14 @@
 
 #include "planner/cost/assess.h"
 #include "planner/report/comparison.h"
+#include "tools/ppplan/core_drift.h"
 #include "tools/ppplan/simulated.h"
 
 namespace ppplan::tools {
 
 struct Execution {
-  SimulatedPhase predicted;
+  SimulatedPhase predicted;  // of real compute: for the cores' speed during the run, where it is trusted
+  CoreDrift drift;
   std::vector<traces::Timeline> measured;  // one per repeat, in the prediction's time unit
   report::Comparison comparison;
   std::optional<bool> outputs_match;  // of real compute: the pipeline's logits equal one device's, bit for bit

@@ -1,0 +1,79 @@
+#include "tools/ppplan/core_drift.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/report/time_text.h"
+
+namespace ppplan::tools {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+double median(std::vector<double> values) {
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::ranges::nth_element(values, middle);
+  return *middle;
+}
+
+std::string speeds(const CoreDrift& drift) {
+  std::string out;
+  for (std::size_t s = 0; s < drift.slowdown.size(); ++s)
+    out += fmt::format("{}stage {} at {:.0f} %", s == 0 ? "" : ", ", s, 100 / drift.slowdown[s]);
+  return out;
+}
+
+}  // namespace
+
+std::vector<double> CoreDrift::factors() const {
+  std::vector<double> out;
+  for (std::size_t s = 0; s < slowdown.size(); ++s) out.push_back(slowdown[s] / (1 - share_of_others[s]));
+  return out;
+}
+
+bool CoreDrift::trusted() const {
+  const auto near = [](double factor) { return std::abs(std::log(factor)) <= std::log(1 + most); };
+  return !slowdown.empty() && std::ranges::all_of(factors(), near);
+}
+
+CoreDrift core_drift(const std::vector<std::vector<CoreReading>>& readings, double profiled_s) {
+  CoreDrift out;
+  if (!(profiled_s > 0)) return out;
+  for (std::size_t stage = 0; stage < readings.front().size(); ++stage) {
+    const auto median_of = [&](double CoreReading::*figure) {
+      std::vector<double> values;
+      for (const auto& repeat : readings) values.push_back(repeat[stage].*figure);
+      return median(std::move(values));
+    };
+    out.slowdown.push_back(median_of(&CoreReading::yardstick_s) / profiled_s);
+    out.share_of_others.push_back(median_of(&CoreReading::share_of_others));
+  }
+  return out;
+}
+
+spec::Plan slowed(spec::Plan plan, const std::vector<double>& factors) {
+  for (spec::BatchTimes& times : plan.times) {
+    for (std::size_t s = 0; s < plan.stages.size(); ++s)
+      for (int layer = plan.stages[s].first_layer; layer < plan.stages[s].end_layer; ++layer)
+        times.layer_s[at(layer)] *= factors[s];
+    times.embedding_s *= factors.front();
+    times.head_s *= factors.back();
+  }
+  return plan;
+}
+
+std::string drift_text(const CoreDrift& drift, double measured_makespan_s) {
+  if (drift.slowdown.empty()) return "";
+  if (!drift.trusted())
+    return fmt::format("cores               {} of the speed that the profile saw: too far off, profile anew\n",
+                       speeds(drift));
+  return fmt::format(
+      "cores               {} of the speed that the profile saw; predicted\n"
+      "                    for that. As fast as then: {}, {:+.1f} % off\n",
+      speeds(drift), report::time_text(drift.profiled_makespan_s),
+      100 * (measured_makespan_s / drift.profiled_makespan_s - 1));
+}
+
+}  // namespace ppplan::tools

@@ -1,0 +1,36 @@
+// How fast the cores of a host run were against those that its plan's times were measured on (exec/core_speed.h).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "planner/spec/plan.h"
+
+namespace ppplan::tools {
+
+/// One core during one repeat.
+struct CoreReading {
+  double yardstick_s = 0;      // mean of before and after
+  double share_of_others = 0;  // of its time while it computed
+};
+
+struct CoreDrift {
+  /// A yardstick further off than this tells of another machine or clock, and no single number can carry times there.
+  static constexpr double most = 0.4;
+  std::vector<double> slowdown;         // [stage]: yardstick now / then, the median over repeats; empty = not known
+  std::vector<double> share_of_others;  // [stage]: the median over repeats
+  double profiled_makespan_s = 0;       // predicted for cores as fast as then
+  /// [stage]: by what everything takes longer than on idle cores as fast as then.
+  std::vector<double> factors() const;
+  /// Known, and no core further off than `most`, faster or slower.
+  bool trusted() const;
+};
+
+/// `readings` [repeat][stage], at least one. `profiled_s` as in spec::Provenance; 0 gives a drift that is not known.
+CoreDrift core_drift(const std::vector<std::vector<CoreReading>>& readings, double profiled_s);
+/// The plan with compute times longer by `factors` [stage].
+spec::Plan slowed(spec::Plan plan, const std::vector<double>& factors);
+/// One or two lines for people; "" when the drift is not known.
+std::string drift_text(const CoreDrift& drift, double measured_makespan_s);
+
+}  // namespace ppplan::tools
