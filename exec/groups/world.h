@@ -1,0 +1,44 @@
+// The ranks of one run, and the groups made of them. Threads, processes over sockets, MPI and NCCL each have their own.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "exec/group.h"
+
+namespace ppplan::exec::groups {
+
+/// One rank's membership of a run. A failure in one of its groups (a peer that ended, a deadline, a message of another
+/// size) ends all groups of the run: every rank gets the same GroupError from then on.
+class World {
+ public:
+  virtual ~World() = default;
+  virtual int rank() const = 0;
+  virtual int size() const = 0;
+  /// The group whose rank i is the run's rank `ranks[i]`. Each member calls it with the same list; groups of one name
+  /// have the same list and are told apart by the order in which they were made. The group may not outlive the world.
+  /// Throws InputError for a list that names a rank twice, one outside of the run, or not this one.
+  virtual std::unique_ptr<Group> group(const std::string& name, const std::vector<int>& ranks) = 0;
+};
+
+/// This rank's number in a group of `ranks`. Throws InputError as World::group does.
+int position_in(const std::string& name, const std::vector<int>& ranks, int rank, int size);
+
+/// "rank 1", or "rank 1 (5 of the run)" where the numbers differ: how messages name a rank of a group.
+std::string rank_name(const std::vector<int>& ranks, int rank);
+
+/// Throws GroupError for a peer that is not in the group or is this rank itself.
+void check_peer(const Group& group, int peer);
+
+/// One end of a message.
+struct MessageEnd {
+  int rank = 0;  // in its group
+  std::size_t bytes = 0;
+};
+/// "PP 0: rank 0 sent 8 bytes where rank 1 awaits 16".
+std::string size_message(const std::string& name, const std::vector<int>& ranks, MessageEnd sent, MessageEnd awaited);
+/// Of a rank that makes a group of other members than its peers did.
+std::string members_message(const std::string& name, int rank);
+
+}  // namespace ppplan::exec::groups
