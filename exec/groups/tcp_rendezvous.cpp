@@ -20,6 +20,8 @@ namespace {
 using asio::awaitable;
 using asio::use_awaitable;
 
+constexpr std::chrono::seconds time_for_late_comers(3);
+
 std::string place_of(const TcpSettings& settings) { return fmt::format("{}:{}", settings.address, settings.port); }
 
 std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
@@ -46,6 +48,9 @@ struct Meeting {
   Rendezvous result;
   std::optional<tcp::acceptor> acceptor;  // of rank 0
   std::string last_error;                 // of a rank that looks for rank 0
+  std::string refusal;                    // of rank 0, which waits until the others have heard it
+  int came = 0;
+  asio::steady_timer late_comers{context};
   std::string failure;
   bool ended = false;
 
@@ -78,16 +83,23 @@ std::string missing_ranks(const Meeting& meeting) {
   return out;
 }
 
-/// Tells all that came why the run can't start. They are few bytes into empty buffers: nothing is waited for.
-void refuse(Meeting& meeting, const std::string& why) {
-  if (meeting.ended) return;
+/// Tells a rank why the run can't start. It is few bytes into an empty buffer: nothing is waited for.
+void tell(tcp::socket& socket, const std::string& why) {
   const Frame frame = framed(encode(Welcome{.refusal = why, .token = 0, .addresses = {}, .ports = {}}));
-  for (auto& [rank, socket] : meeting.result.links) {
-    asio::error_code ignored;
-    asio::write(socket, asio::buffer(frame), ignored);
-    socket.shutdown(tcp::socket::shutdown_send, ignored);
-  }
-  meeting.end(why);
+  asio::error_code ignored;
+  asio::write(socket, asio::buffer(frame), ignored);
+  socket.shutdown(tcp::socket::shutdown_send, ignored);
+}
+
+/// Tells all that have come, and those that come within a moment, which would look for rank 0 in vain.
+void refuse(MeetingPtr meeting, const std::string& why) {
+  if (meeting->ended || !meeting->refusal.empty()) return;
+  meeting->refusal = why;
+  for (auto& [rank, socket] : meeting->result.links) tell(socket, why);
+  meeting->late_comers.expires_after(time_for_late_comers);
+  meeting->late_comers.async_wait([meeting](const asio::error_code& error) {
+    if (!error) meeting->end(meeting->refusal);
+  });
 }
 
 awaitable<void> welcome_all(MeetingPtr meeting) {
@@ -105,26 +117,35 @@ awaitable<void> welcome_all(MeetingPtr meeting) {
   meeting->end("");
 }
 
+/// A rank has presented itself; whether that makes the run complete.
+bool take_rank(MeetingPtr meeting, tcp::socket socket, const Hello& hello) {
+  Meeting& m = *meeting;
+  socket.set_option(tcp::no_delay(true));
+  ++m.came;
+  if (m.refusal.empty()) {
+    const std::string fault = fault_of(m, hello);
+    if (!fault.empty()) refuse(meeting, fault);
+  }
+  if (m.refusal.empty()) {
+    m.result.peers[index(hello.rank)] = {socket.remote_endpoint().address(), hello.port};
+    m.result.links.emplace(hello.rank, std::move(socket));
+    return m.came == m.settings.size - 1;
+  }
+  tell(socket, m.refusal);
+  if (m.came >= m.settings.size - 1) m.end(m.refusal);
+  return false;
+}
+
 awaitable<void> receive_rank(MeetingPtr meeting, tcp::socket socket) {
-  std::optional<Hello> hello;
-  std::string fault;
   try {
     const Frame frame = co_await read_frame(socket);
-    hello = decode_hello(frame);
+    const std::optional<Hello> hello = decode_hello(frame);
     if (!hello || meeting->ended) co_return;  // another program, or one that is too late
-    socket.set_option(tcp::no_delay(true));
-    fault = fault_of(*meeting, *hello);
-    if (!fault.empty()) {
-      const Frame refusal = encode(Welcome{.refusal = fault, .token = 0, .addresses = {}, .ports = {}});
-      co_await write_frame(socket, refusal);
-    }
+    const bool complete = take_rank(meeting, std::move(socket), *hello);
+    if (complete) co_await welcome_all(meeting);
   } catch (const std::exception&) {
     co_return;  // it went away, or speaks another protocol
   }
-  if (!fault.empty()) co_return refuse(*meeting, fault);
-  meeting->result.peers[index(hello->rank)] = {socket.remote_endpoint().address(), hello->port};
-  meeting->result.links.emplace(hello->rank, std::move(socket));
-  if (static_cast<int>(meeting->result.links.size()) == meeting->settings.size - 1) co_await welcome_all(meeting);
 }
 
 awaitable<void> accept_ranks(MeetingPtr meeting) {
@@ -218,8 +239,12 @@ Rendezvous meet(asio::io_context& context, const TcpSettings& settings, tcp::acc
   context.run_for(
       std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(settings.start_s)));
   context.restart();
-  if (!meeting->ended) refuse(*meeting, late_message(*meeting));
+  if (!meeting->ended) {
+    refuse(meeting, late_message(*meeting));
+    meeting->end(meeting->refusal);
+  }
   context.restart();
+  meeting->late_comers.cancel();
   meeting->acceptor.reset();
   if (!meeting->failure.empty())
     throw GroupError(fmt::format("rendezvous at {}: {}", place_of(meeting->settings), meeting->failure));

@@ -69,7 +69,7 @@ struct Step {
   /// Often small, sometimes empty, sometimes more than a socket's buffer.
   std::size_t size() {
     const int kind = below(10);
-    return static_cast<std::size_t>(kind == 0 ? 0 : kind == 9 ? below(100'000) : below(200));
+    return static_cast<std::size_t>(kind == 0 ? 0 : kind == 9 ? below(60'000) : below(200));
   }
   DataType number_type() { return std::array{DataType::fp32, DataType::int32, DataType::int64}[index(below(3))]; }
   Reduction reduction() { return std::array{Reduction::sum, Reduction::max, Reduction::min}[index(below(3))]; }
