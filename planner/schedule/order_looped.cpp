@@ -12,13 +12,16 @@ struct Visit {
   int micro_batch = 0;
 };
 
-/// In groups of g micro-batches, every chunk for the whole group before the next group.
-std::vector<Visit> visits(int micro_batches, int chunks, int group, bool backward) {
+/// In groups of g micro-batches, every chunk for the whole group before the next group. What is left over joins the
+/// last group when it is fewer than `least`: a group too short to fill the ranks would wait for itself.
+std::vector<Visit> visits(int micro_batches, int chunks, int group, int least, bool backward) {
   std::vector<Visit> out;
-  for (int first = 0; first < micro_batches; first += group)
+  for (int first = 0, end = 0; first < micro_batches; first = end) {
+    end = std::min(first + group, micro_batches);
+    if (micro_batches - end < least) end = micro_batches;
     for (int c = 0; c < chunks; ++c)
-      for (int k = first; k < std::min(first + group, micro_batches); ++k)
-        out.push_back({backward ? chunks - 1 - c : c, k});
+      for (int k = first; k < end; ++k) out.push_back({backward ? chunks - 1 - c : c, k});
+  }
   return out;
 }
 
@@ -31,6 +34,20 @@ void alternate(RankOrder& rank, int ranks, int index, int warm_up, const std::ve
   for (std::size_t k = 0; k < forwards.size() + ahead; ++k) {
     if (k < forwards.size()) rank.forward(stage(forwards[k]), forwards[k].micro_batch);
     if (k >= ahead) backward(stage(backwards[k - ahead]), backwards[k - ahead].micro_batch);
+  }
+}
+
+/// Warm-up of rank i: (p - 1 - i) `per_rank` forwards and those of all chunks but the last of the largest group.
+template <typename Backward>
+void in_groups(TrainingOrder& order, int ranks, int chunks, int group, int per_rank, Backward backward) {
+  const int count = order.micro_batches, least = std::min(group, ranks);
+  const int largest = group + (count > group && count % group < least ? count % group : 0);
+  const std::vector<Visit> forwards = visits(count, chunks, group, least, false);
+  const std::vector<Visit> backwards = visits(count, chunks, group, least, true);
+  for (int i = 0; i < ranks; ++i) {
+    RankOrder rank(order, i);
+    alternate(rank, ranks, i, per_rank * (ranks - 1 - i) + (chunks - 1) * largest, forwards, backwards,
+              [&](int stage, int k) { backward(rank, stage, k); });
   }
 }
 
@@ -48,7 +65,7 @@ TrainingOrder gpipe(int ranks, int micro_batches) {
 
 TrainingOrder one_f_one_b(int ranks, int micro_batches) {
   TrainingOrder order = looped_layout(ranks, micro_batches, 1);
-  const std::vector<Visit> all = visits(micro_batches, 1, micro_batches, false);
+  const std::vector<Visit> all = visits(micro_batches, 1, micro_batches, 0, false);
   for (int i = 0; i < ranks; ++i) {
     RankOrder rank(order, i);
     alternate(rank, ranks, i, ranks - 1 - i, all, all, [&](int stage, int k) { rank.backward(stage, k); });
@@ -59,29 +76,18 @@ TrainingOrder one_f_one_b(int ranks, int micro_batches) {
 TrainingOrder interleaved(int ranks, int micro_batches, int chunks, int group) {
   TrainingOrder order = looped_layout(ranks, micro_batches, chunks);
   if (group == 0) group = ranks;
-  require_at_least(1, group, "micro-batches in a group");
-  const std::vector<Visit> forwards = visits(micro_batches, chunks, group, false);
-  const std::vector<Visit> backwards = visits(micro_batches, chunks, group, true);
-  for (int i = 0; i < ranks; ++i) {
-    RankOrder rank(order, i);
-    alternate(rank, ranks, i, 2 * (ranks - 1 - i) + (chunks - 1) * group, forwards, backwards,
-              [&](int stage, int k) { rank.backward(stage, k); });
-  }
+  require_at_least(std::min(ranks, micro_batches), group, "micro-batches in a group, one a rank");
+  in_groups(order, ranks, chunks, group, 2, [](RankOrder& rank, int stage, int k) { rank.backward(stage, k); });
   return order;
 }
 
 TrainingOrder group_interleaved(int ranks, int micro_batches, int chunks, int group) {
   TrainingOrder order = looped_layout(ranks, micro_batches, chunks);
   require_at_least((ranks + 1) / 2, group, "micro-batches in a group, half of the ranks");
-  const std::vector<Visit> forwards = visits(micro_batches, chunks, group, false);
-  const std::vector<Visit> backwards = visits(micro_batches, chunks, group, true);
-  for (int i = 0; i < ranks; ++i) {
-    RankOrder rank(order, i);
-    alternate(rank, ranks, i, ranks - 1 - i + (chunks - 1) * group, forwards, backwards, [&](int stage, int k) {
-      rank.input_gradient(stage, k);
-      rank.weight_gradient(stage, k);
-    });
-  }
+  in_groups(order, ranks, chunks, group, 1, [](RankOrder& rank, int stage, int k) {
+    rank.input_gradient(stage, k);
+    rank.weight_gradient(stage, k);
+  });
   return order;
 }
 

@@ -13,8 +13,9 @@ namespace ppplan::schedule {
 TrainingOrder gpipe(int ranks, int micro_batches);
 /// p - 1 - i forwards of warm-up on rank i, then forward and backward in turn. PipeDream-flush, Megatron's default.
 TrainingOrder one_f_one_b(int ranks, int micro_batches);
-/// 1F1B over `chunks` v stages a rank; visit k is of chunk (k / g) mod v in groups of g micro-batches (0: g = p), the
-/// last of which may be short. Warm-up of rank i: 2 (p - 1 - i) + (v - 1) g forwards. Megatron's interleaved schedule.
+/// 1F1B over `chunks` v stages a rank; visit k is of chunk (k / g) mod v in groups of g micro-batches (0: g = p). The
+/// last may be short, but takes what is left over when that is fewer than p, which Megatron refuses. Warm-up of rank i:
+/// 2 (p - 1 - i) + (v - 1) g forwards. Megatron's interleaved schedule.
 TrainingOrder interleaved(int ranks, int micro_batches, int chunks, int group = 0);
 /// Interleaved in groups of g with p - 1 - i + (v - 1) g forwards of warm-up, gradients split, each weight gradient
 /// right after its input gradient: half the activations of `interleaved` at about its makespan. PipeOffload.
