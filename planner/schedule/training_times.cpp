@@ -45,6 +45,7 @@ class Clockwork {
         forward_waiter_(forward_end_.size(), -1),
         backward_waiter_(forward_end_.size(), -1) {
     times_.ranks.resize(order.ranks.size());
+    times_.settled.resize(order.ranks.size());
     times_.busy_s.assign(order.ranks.size(), 0);
   }
 
@@ -71,6 +72,7 @@ class Clockwork {
       const double start_s = std::max(*ready_s, done.empty() ? 0.0 : done.back().end_s);
       const double took_s = seconds(costs_, action);
       done.push_back({start_s, start_s + took_s});
+      times_.settled[rank].push_back(settled_++);
       times_.busy_s[rank] += took_s;
       settle(action, done.back().end_s, awake);
     }
@@ -180,6 +182,7 @@ class Clockwork {
   std::vector<Neighbours> neighbours_;
   std::vector<double> forward_end_, backward_end_;     // [stage x micro-batch]
   std::vector<int> forward_waiter_, backward_waiter_;  // [stage x micro-batch]: the one rank that waits for it, or -1
+  int settled_ = 0;                                    // actions whose times are known
   TrainingTimes times_;
 };
 

@@ -22,6 +22,8 @@ struct ActionTime {
 
 struct TrainingTimes {
   std::vector<std::vector<ActionTime>> ranks;  // [rank][action]
+  std::vector<std::vector<int>> settled;       // [rank][action]: a numbering of all actions in which each comes after
+                                               // everything that it needs
   double makespan_s = 0;                       // end of the last action: what a step with a global barrier takes
   double span_s = 0;                           // largest end of last - start of first action over ranks: without one
   std::vector<double> busy_s;                  // [rank]
