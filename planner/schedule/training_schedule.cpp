@@ -41,7 +41,8 @@ class Builder {
         chunk_(chunks(order)),
         neighbours_(neighbours(order)),
         output_(order.rank_of.size() * at(order.micro_batches), -1),
-        gradient_(output_.size(), -1) {}
+        gradient_(output_.size(), -1),
+        made_(output_.size(), -1) {}
 
   Schedule build(int receive_buffers) {
     const TrainingTimes times = training_times(order_, costs_);
@@ -69,19 +70,26 @@ class Builder {
   }
   std::vector<OpId> backward_input(int stage, int micro_batch) const {
     const int next = neighbours_[at(stage)].next;
-    return {next < 0 ? output_[cell(stage, micro_batch)] : gradient_[cell(next, micro_batch)]};
+    if (next < 0) return {made_[cell(stage, micro_batch)]};
+    return {gradient_[cell(next, micro_batch)], made_[cell(stage, micro_batch)]};
+  }
+
+  std::vector<OpId> needs(const Action& action) const {
+    const auto [kind, stage, micro_batch, with_stage, with_micro_batch] = action;
+    if (kind == OpKind::backward_weight) return {made_[cell(stage, micro_batch)]};
+    if (kind == OpKind::forward) return forward_input(stage, micro_batch);
+    if (kind != OpKind::forward_backward) return backward_input(stage, micro_batch);
+    std::vector<OpId> both = forward_input(stage, micro_batch);
+    for (const OpId id : backward_input(with_stage, with_micro_batch)) both.push_back(id);
+    return both;
   }
 
   void add(int rank, const Action& action, double seconds) {
     const bool forwards = action.kind == OpKind::forward || action.kind == OpKind::forward_backward;
     const bool pair = action.kind == OpKind::forward_backward;
-    std::vector<OpId> after;
-    if (forwards) after = forward_input(action.stage, action.micro_batch);
-    if (action.kind == OpKind::backward || action.kind == OpKind::backward_input)
-      after = backward_input(action.stage, action.micro_batch);
-    if (pair)
-      for (const OpId id : backward_input(action.with_stage, action.with_micro_batch)) after.push_back(id);
-    const OpId id = add_compute(schedule_, rank, key(action.kind, action.stage, action.micro_batch), seconds, after);
+    const OpId id =
+        add_compute(schedule_, rank, key(action.kind, action.stage, action.micro_batch), seconds, needs(action));
+    made_[cell(action.stage, action.micro_batch)] = id;
     if (pair) schedule_.ops[at(id)].with = key(OpKind::backward, action.with_stage, action.with_micro_batch);
     if (forwards) pass_on(id, OpKind::send, action.stage, action.micro_batch);
     if (pair) pass_on(id, OpKind::send_gradient, action.with_stage, action.with_micro_batch);
@@ -107,6 +115,7 @@ class Builder {
   std::vector<int> chunk_;
   std::vector<Neighbours> neighbours_;
   std::vector<OpId> output_, gradient_;  // [stage x micro-batch]: who waits for it waits for this op
+  std::vector<OpId> made_;               // [stage x micro-batch]: the forward, then the input gradient
   Schedule schedule_;
 };
 
