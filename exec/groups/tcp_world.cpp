@@ -27,9 +27,10 @@ using ChannelPtr = std::shared_ptr<TcpChannel>;
 
 std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
 
-/// Which channel of this rank: the group by name and order, and the peer's rank of the run.
+/// Which channel of this rank: the group by name, ranks and order, and the peer's rank of the run.
 struct ChannelKey {
   std::string group;
+  std::vector<int> ranks;
   int made = 0;
   int peer = 0;
   auto operator<=>(const ChannelKey&) const = default;
@@ -62,14 +63,8 @@ class TcpWorld : public World {
   awaitable<void> receive_data(tcp::socket socket);
   awaitable<void> connect(ChannelPtr channel, int made);
   void arrive(const DataHello& hello, tcp::socket socket);
-  void meet_members(const TcpChannel& channel, const DataHello& hello, tcp::socket socket);
   void remove_channel(const ChannelKey& key);
   void leave_when_quiet();
-
-  struct Parked {
-    DataHello hello;
-    tcp::socket socket;
-  };
 
   TcpSettings settings_;
   asio::io_context context_;
@@ -78,13 +73,13 @@ class TcpWorld : public World {
   Rendezvous meeting_;
   std::unique_ptr<TcpControl> control_;
   std::map<ChannelKey, ChannelPtr> channels_;
-  std::map<ChannelKey, Parked> parked_;             // connections for groups that this rank has not made yet
+  std::map<ChannelKey, tcp::socket> parked_;        // connections for groups that this rank has not made yet
   std::vector<std::int64_t> made_;                  // [rank]: data connections made to it
   std::vector<std::int64_t> arrived_;               // [rank]: data connections it made to this rank
   std::vector<std::optional<std::int64_t>> ended_;  // [rank]: connections it had made when it said goodbye
   std::optional<std::promise<void>> left_;          // set once this rank wants to go
 
-  std::map<std::string, int> groups_made_;  // of each name; the rank's thread
+  std::map<std::pair<std::string, std::vector<int>>, int> groups_made_;  // of each name and list; the rank's thread
   std::mutex mutex_;
   std::optional<std::string> failure_;  // guarded
   std::thread thread_;
@@ -181,11 +176,11 @@ TcpWorld::~TcpWorld() {
 
 std::unique_ptr<Group> TcpWorld::group(const std::string& name, const std::vector<int>& ranks) {
   const int position = position_in(name, ranks, rank(), size());
-  const int made = groups_made_[name]++;
+  const int made = groups_made_[{name, ranks}]++;
   std::vector<ChannelPtr> channels(ranks.size());
   for (std::size_t peer = 0; peer < ranks.size(); ++peer) {
     if (static_cast<int>(peer) == position) continue;
-    const ChannelKey key{name, made, ranks[peer]};
+    const ChannelKey key{name, ranks, made, ranks[peer]};
     TcpChannel::Host host;
     host.connect = [this, made](TcpChannel& channel) {
       asio::co_spawn(context_, connect(channel.shared_from_this(), made), asio::detached);
@@ -208,8 +203,7 @@ std::optional<std::string> TcpWorld::failure() {
 void TcpWorld::add_channel(const ChannelKey& key, ChannelPtr channel) {
   channels_[key] = channel;
   if (failure()) return channel->fail();
-  if (auto parked = parked_.extract(key))
-    meet_members(*channel, parked.mapped().hello, std::move(parked.mapped().socket));
+  if (auto parked = parked_.extract(key)) channel->attach(std::move(parked.mapped()));
 }
 
 void TcpWorld::remove_channel(const ChannelKey& key) {
@@ -273,18 +267,13 @@ awaitable<void> TcpWorld::receive_data(tcp::socket socket) {
 
 void TcpWorld::arrive(const DataHello& hello, tcp::socket socket) {
   ++arrived_[index(hello.from)];
-  const ChannelKey key{hello.group, hello.made, hello.from};
+  const ChannelKey key{hello.group, hello.ranks, hello.made, hello.from};
   const auto channel = channels_.find(key);
   if (channel != channels_.end())
-    meet_members(*channel->second, hello, std::move(socket));
+    channel->second->attach(std::move(socket));
   else
-    parked_.emplace(key, Parked{hello, std::move(socket)});
+    parked_.emplace(key, std::move(socket));
   check_channels_of(hello.from);
-}
-
-void TcpWorld::meet_members(const TcpChannel& channel, const DataHello& hello, tcp::socket socket) {
-  if (hello.ranks != channel.ends().ranks) return control_->report(members_message(hello.group, rank()), std::nullopt);
-  channels_.at({hello.group, hello.made, hello.from})->attach(std::move(socket));
 }
 
 awaitable<void> TcpWorld::connect(ChannelPtr channel, int made) {

@@ -40,8 +40,8 @@ struct TcpSettings {
 };
 
 /// Throws InputError for a rank outside of the size and GroupError when the ranks don't come together: one that is
-/// missing, comes twice, runs another version or was started for another size is named on every rank that came, or comes
-/// within 3 s of it.
+/// missing, comes twice, runs another version or was started for another size is named on every rank that came, or
+/// comes within 3 s of it.
 std::unique_ptr<World> join_tcp_world(const TcpSettings& settings);
 
 }  // namespace ppplan::exec::groups

@@ -9,6 +9,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "exec/groups/collectives.h"
@@ -48,7 +49,7 @@ struct Hub {
   std::mutex mutex;
   std::optional<std::string> failure;
   std::vector<bool> ended;  // [rank of the run]
-  std::map<std::pair<std::string, int>, std::shared_ptr<Meeting>> meetings;
+  std::map<std::tuple<std::string, std::vector<int>, int>, std::shared_ptr<Meeting>> meetings;
 };
 
 std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
@@ -208,14 +209,13 @@ class ThreadWorld : public World {
   std::unique_ptr<Group> group(const std::string& name, const std::vector<int>& ranks) override {
     const int position = position_in(name, ranks, rank_, size());
     const std::lock_guard lock(hub_->mutex);
-    auto& meeting = hub_->meetings[{name, made_[name]++}];
+    auto& meeting = hub_->meetings[{name, ranks, made_[{name, ranks}]++}];
     if (!meeting) {
       meeting = std::make_shared<Meeting>();
       meeting->name = name;
       meeting->ranks = ranks;
       meeting->left.resize(ranks.size());
     }
-    if (meeting->ranks != ranks) fail(*hub_, members_message(name, rank_));
     if (hub_->failure) throw GroupError(*hub_->failure);
     return std::make_unique<ThreadGroup>(hub_, meeting, position);
   }
@@ -223,7 +223,7 @@ class ThreadWorld : public World {
  private:
   std::shared_ptr<Hub> hub_;
   int rank_;
-  std::map<std::string, int> made_;  // groups of each name
+  std::map<std::pair<std::string, std::vector<int>>, int> made_;  // groups of each name and list
 };
 
 }  // namespace

@@ -39,8 +39,4 @@ std::string size_message(const std::string& name, const std::vector<int>& ranks,
          rank_name(ranks, awaited.rank) + " awaits " + std::to_string(awaited.bytes);
 }
 
-std::string members_message(const std::string& name, int rank) {
-  return name + ": rank " + std::to_string(rank) + " of the run makes this group of other ranks than its peers do";
-}
-
 }  // namespace ppplan::exec::groups

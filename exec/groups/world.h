@@ -16,9 +16,10 @@ class World {
   virtual ~World() = default;
   virtual int rank() const = 0;
   virtual int size() const = 0;
-  /// The group whose rank i is the run's rank `ranks[i]`. Each member calls it with the same list; groups of one name
-  /// have the same list and are told apart by the order in which they were made. The group may not outlive the world.
-  /// Throws InputError for a list that names a rank twice, one outside of the run, or not this one.
+  /// The group whose rank i is the run's rank `ranks[i]`. Each member calls it with the same name and list; groups of
+  /// one name and list are told apart by the order in which they were made, and a member that never makes the group is
+  /// waited for until the deadline. The group may not outlive the world. Throws InputError for a list that names a rank
+  /// twice, one outside of the run, or not this one.
   virtual std::unique_ptr<Group> group(const std::string& name, const std::vector<int>& ranks) = 0;
 };
 
@@ -38,7 +39,5 @@ struct MessageEnd {
 };
 /// "PP 0: rank 0 sent 8 bytes where rank 1 awaits 16".
 std::string size_message(const std::string& name, const std::vector<int>& ranks, MessageEnd sent, MessageEnd awaited);
-/// Of a rank that makes a group of other members than its peers did.
-std::string members_message(const std::string& name, int rank);
 
 }  // namespace ppplan::exec::groups
