@@ -76,17 +76,19 @@ double library_workspace(const spec::Plan& plan, const spec::Stage& stage, const
   return rules.value(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes");
 }
 
-/// Beyond a peak of `peak` bytes, at which hidden states of `hidden` bytes are alive too.
-double sampler_excess(const spec::Plan& plan, const engines::MemoryRules& rules, double hidden, double peak) {
+/// Of one run with max_num_seqs sequences.
+double sampler_run_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
   const double vocabulary = plan.model.vocabulary;
   const double sequences = plan.micro_batching.max_num_seqs;
-  if (on_v2_runner(plan)) {
-    const double logits = sequences * vocabulary * rules.value("v2_sampler_bytes_per_logit");
-    return sequences * vocabulary * rules.value("v2_penalty_bytes_per_logit") + std::max(0.0, hidden + logits - peak);
-  }
+  if (on_v2_runner(plan)) return sequences * vocabulary * rules.value("v2_sampler_bytes_per_logit");
   const double rows = std::min(sequences, rules.value("sampler_buffer_rows"));
-  const double run = vocabulary * (sequences * rules.value("sampler_bytes_per_logit") + 4 * rows);
-  return std::max(0.0, hidden + run - peak);
+  return vocabulary * (sequences * rules.value("sampler_bytes_per_logit") + 4 * rows);
+}
+
+/// What the sampler keeps from the start.
+double penalty_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  if (!on_v2_runner(plan)) return 0;
+  return 1.0 * plan.micro_batching.max_num_seqs * plan.model.vocabulary * rules.value("v2_penalty_bytes_per_logit");
 }
 
 /// Largest number of tokens that a graph is captured for.
@@ -104,14 +106,18 @@ bool is_gpt_oss(const spec::Plan& plan) { return plan.model.architecture == "Gpt
 bool on_v2_runner(const spec::Plan& plan) {
   // Asked for every stage of every partition, while the answer follows from little of the model.
   static std::mutex mutex;
-  static std::map<std::tuple<std::string, std::string, spec::DType, bool>, bool> known;
+  static std::map<std::tuple<std::string, std::string, spec::DType, bool, bool>, bool> known;
   const auto& layers = plan.model.layers;
   const bool experts = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
     return layer.feed_forward.kind == FeedForwardKind::moe;
   });
+  const bool hybrid = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
+    return layer.attention.kind == AttentionKind::linear;
+  });
   const std::string version = plan.provenance.vllm.empty() ? engines::newest_vllm() : plan.provenance.vllm;
   const std::lock_guard lock(mutex);
-  const auto [place, added] = known.try_emplace({version, plan.model.architecture, plan.model.dtype, experts}, false);
+  const auto [place, added] =
+      known.try_emplace({version, plan.model.architecture, plan.model.dtype, experts, hybrid}, false);
   if (added) place->second = engines::default_runner(version, plan.model) == "V2";
   return place->second;
 }
@@ -138,7 +144,11 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
     peak = std::max(forward + outputs, items * rules.value("encoder_bytes_per_token") + outputs);
     out.encoder_bytes = bytes(peak - forward);
   }
-  if (is_last(plan, stage)) out.sampler_bytes = bytes(sampler_excess(plan, rules, hidden, peak));
+  if (is_last(plan, stage)) {
+    const double run = sampler_run_bytes(plan, rules);
+    out.sampler_run_bytes = bytes(run);
+    out.sampler_bytes = bytes(penalty_bytes(plan, rules) + std::max(0.0, hidden + run - peak));
+  }
   return out;
 }
 
@@ -154,9 +164,9 @@ std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   int graphs = captured_sizes(tokens);
   if (rules.value("cuda_graph_modes") > 1) graphs += captured_sizes(std::min(plan.micro_batching.max_num_seqs, tokens));
   const double layers = stage.end_layer - stage.first_layer;
+  const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes");
   const double estimate = graphs_in_budget(plan) ? rules.value("cuda_graph_estimate_bytes") : 0;
-  return bytes(rules.value("cuda_graph_base_bytes") + graphs * layers * rules.value("cuda_graph_layer_bytes") +
-               estimate);
+  return bytes(rules.value("cuda_graph_base_bytes") + graphs * layers * of_layer + estimate);
 }
 
 }  // namespace ppplan::cost

@@ -34,8 +34,9 @@ namespace ppplan::cost {
 
 struct ActivationMemory {
   std::int64_t forward_bytes = 0;
-  std::int64_t encoder_bytes = 0;  // beyond the forward pass
-  std::int64_t sampler_bytes = 0;  // beyond both
+  std::int64_t encoder_bytes = 0;      // beyond the forward pass
+  std::int64_t sampler_bytes = 0;      // beyond both
+  std::int64_t sampler_run_bytes = 0;  // of the sampler's run alone
   bool operator==(const ActivationMemory&) const = default;
 };
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);

@@ -129,7 +129,8 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
   const bool large = static_cast<double>(memory) >= rules.value("large_card_bytes");
   Beside out;
   if (is_gpt_oss(plan))
-    out.warm_up_bytes = bytes(rules.value("gpt_oss_warm_up_fraction") * static_cast<double>(activation.sampler_bytes));
+    out.warm_up_bytes =
+        bytes(rules.value("gpt_oss_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
               out.warm_up_bytes;
   out.fabric = communicators.fabric;

@@ -18,6 +18,14 @@ bool has_experts(const Node& model) {
   });
 }
 
+/// Dense models with recurrent layers stay with the older runner.
+bool is_hybrid(const Node& model) {
+  return std::ranges::any_of(model.at("layers").items(), [](const Node& run) {
+    const auto block = run.find("attention");
+    return block && block->find("kind") && block->at("kind").text() == "linear";
+  });
+}
+
 bool is_quantized(const Node& model) {
   static const std::set<std::string> whole = {"bf16", "fp16", "fp32"};
   return model.find("dtype") && !whole.contains(model.at("dtype").text());
@@ -41,7 +49,7 @@ bool runs_on_v2(const Node& model, const std::string& version) {
   if (is_quantized(model) && !quantized) return false;
   const auto name = model.find("architecture");
   return served.contains("all") || (name && served.contains(name->text())) ||
-         (served.contains("dense") && !has_experts(model));
+         (served.contains("dense") && !has_experts(model) && !is_hybrid(model));
 }
 
 }  // namespace ppplan::verify
