@@ -2,6 +2,7 @@
 // account was made.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
@@ -75,13 +76,19 @@ const std::vector<Case>& cases() {
 }
 
 TEST(PublicThreads, WhatDiedIsNeverSaidToFit) {
-  for (const Case& it : cases())
-    if (it.dies) EXPECT_NE(it.verdict, "FITS") << it.id;
+  for (const Case& it : cases()) {
+    if (it.dies) {
+      EXPECT_NE(it.verdict, "FITS") << it.id;
+    }
+  }
 }
 
 TEST(PublicThreads, WhatServedIsNeverSaidToRunOutOfMemory) {
-  for (const Case& it : cases())
-    if (!it.dies) EXPECT_NE(it.verdict, "OOM") << it.id;
+  for (const Case& it : cases()) {
+    if (!it.dies) {
+      EXPECT_NE(it.verdict, "OOM") << it.id;
+    }
+  }
 }
 
 TEST(PublicThreads, TightIsSaidOfAQuarterAtMost) {
@@ -94,9 +101,11 @@ TEST(PublicThreads, TightIsSaidOfAQuarterAtMost) {
 double error_of(const Case& it) { return std::abs(it.kv_gib - it.stated_kv_gib) / it.budget_gib; }
 
 TEST(PublicThreads, KvBytesAreWithinTwoPercentOfTheBudget) {
-  for (const Case& it : cases())
-    if (it.stated_kv_gib != 0 && it.explained)
+  for (const Case& it : cases()) {
+    if (it.stated_kv_gib != 0 && it.explained) {
       EXPECT_LE(error_of(it), 0.02) << it.id << ": " << it.kv_gib << " GiB, stated " << it.stated_kv_gib;
+    }
+  }
 }
 
 TEST(PublicThreads, HeldOutKvBytesAreWithinOnePercentOfTheBudgetInTheMedian) {
