@@ -23,7 +23,7 @@ double layer_bytes(const spec::Plan& plan, const engines::KvLayout& layout, int 
   alone.embedding = alone.head = alone.tower = false;
   const spec::StageMemory memory = cost::stage_memory(plan, alone, layout);
   double bytes = static_cast<double>(memory.weights_bytes);
-  if (memory.cuda_graph_bytes > 0 && rules.is("cuda_graphs_in_budget")) {
+  if (memory.cuda_graph_bytes > 0 && cost::graphs_in_budget(plan)) {
     spec::Stage empty = alone;
     empty.end_layer = layer;
     bytes += static_cast<double>(memory.cuda_graph_bytes - cost::cuda_graph_bytes(plan, empty, rules));

@@ -10,7 +10,6 @@
 namespace ppplan::verify {
 namespace {
 
-/// "0.8.5.post1" -> {0, 8, 5}; what follows three numbers does not matter.
 std::vector<int> numbers(const std::string& text) {
   std::vector<int> out = {0, 0, 0};
   std::size_t part = 0;
@@ -38,6 +37,8 @@ std::map<std::string, std::vector<Row>> rows() {
 }
 
 }  // namespace
+
+std::vector<int> version_numbers(const std::string& text) { return numbers(text); }
 
 double memory_constant(const std::string& name, const std::string& version) {
   static const std::map<std::string, std::vector<Row>> known = rows();

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "planner/verify/memory_constants.h"
+#include "planner/verify/model_runner.h"
 
 namespace ppplan::verify {
 namespace {
@@ -148,6 +149,7 @@ void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.model = model_facts(inputs.at("model"));
   read_engine(inputs, plan);
   read_padding(inputs.at("model"), plan);
+  plan.runner_v2 = runs_on_v2(inputs.at("model"), plan.vllm);
   plan.max_model_len = count(inputs, "max_model_len");
   plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
   if (const auto longest = inputs.at("model").find("max_position")) plan.max_position = longest->integer(0, most_count);

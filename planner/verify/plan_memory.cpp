@@ -37,7 +37,10 @@ std::int64_t total_weights(const StageFacts& stage) {
   return stage.weights_bytes + stage.embedding_bytes + stage.head_bytes + stage.tower_bytes + stage.draft_bytes;
 }
 
-bool graphs_in_budget(const PlanFacts& plan) { return memory_constant("cuda_graphs_in_budget", plan.vllm) != 0; }
+/// Model runner V2 estimates no graphs.
+bool graphs_in_budget(const PlanFacts& plan) {
+  return !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm) != 0;
+}
 
 Check budget_claim(const PlanFacts& plan) {
   return over_stages(plan,
