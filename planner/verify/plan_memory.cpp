@@ -154,7 +154,7 @@ std::int64_t outside_bytes(const PlanFacts& plan, const StageFacts& stage) {
 }
 
 std::int64_t request_bytes(const KvPool& pool, std::size_t stage, std::int64_t tokens) {
-  return pool.stage_block_bytes[stage] * pool.request_blocks(tokens);
+  return std::max(pool.stage_block_bytes[stage] * pool.request_blocks(tokens), pool.checked_bytes(tokens));
 }
 
 Check margin_claim(const PlanFacts& plan, const KvPool& pool) {
