@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/engines/encoder_budget.h"
+
 namespace ppplan::cost {
 namespace {
 
@@ -71,9 +73,9 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   out.forward_bytes = bytes(forward + buffers);
   double peak = forward;
   if (stage.tower) {
-    const double items = rules.value("encoder_tokens");
-    const double outputs = items * plan.model.hidden * element;
-    peak = std::max(forward + outputs, items * rules.value("encoder_bytes_per_token") + outputs);
+    const engines::EncoderLoad load = engines::encoder_load(plan);
+    const double outputs = static_cast<double>(load.tokens) * plan.model.hidden * element;
+    peak = std::max(forward + outputs, static_cast<double>(load.patches) * load.bytes_per_patch + outputs);
     out.encoder_bytes = bytes(peak - forward);
   }
   if (stage.end_layer == static_cast<int>(plan.model.layers.size())) {

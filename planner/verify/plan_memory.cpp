@@ -280,6 +280,7 @@ void add_memory_claims(const PlanFacts& plan, const input::Node& predicted, Chec
   checks.push_back(weights_claim(plan));
   checks.push_back(ends_claim(plan));
   checks.push_back(parts_claim(plan));
+  add_given_claims(plan, checks);
   checks.push_back(reserve_claim(plan));
   checks.push_back(kv_claim(plan));
   checks.push_back(tokens_claim(plan, pool));
