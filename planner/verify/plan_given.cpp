@@ -6,15 +6,12 @@
 //   activations   at least the batch's hidden state, tokens * hidden * bytes; the same in stages of the same kinds of
 //                 layers and cards that are neither the first nor the last
 //   outside       the same in stages with as many graphs on the same cards
-//   uncertainty   below the sum of the parts it is about, or of what lies outside
+//   uncertainty   only its sign, and that verdicts follow from it (plan_memory.cpp)
 #include <algorithm>
-#include <cmath>
 #include <set>
 #include <string>
-#include <tuple>
 
 #include "planner/verify/claim.h"
-#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -84,31 +81,12 @@ Check equals_claim(const PlanFacts& plan) {
   return claim.check();
 }
 
-Check uncertainty_claim(const PlanFacts& plan) {
-  Claim claim("no uncertainty exceeds what it is about");
-  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    const StageFacts& stage = plan.stages[s];
-    const std::int64_t parts = stage.weights_bytes + stage.embedding_bytes + stage.head_bytes + stage.tower_bytes +
-                               stage.draft_bytes + stage.activation_bytes + stage.sampler_bytes +
-                               std::abs(stage.reserve_bytes) + stage.cuda_graph_bytes + stage.other_bytes;
-    double floor = 0;
-    for (const char* name : {"cuda_graph_uncertainty_bytes", "non_torch_uncertainty_bytes", "outside_uncertainty_bytes",
-                             "repeat_uncertainty_bytes"})
-      floor += memory_constant(name, plan.vllm);
-    floor *= static_cast<double>(1 + plan.corrections.size());
-    claim.require(stage_name(s), static_cast<double>(stage.uncertainty_bytes) <= static_cast<double>(parts) + floor,
-                  std::to_string(stage.uncertainty_bytes) + " bytes");
-  }
-  return claim.check();
-}
-
 }  // namespace
 
 void add_given_claims(const PlanFacts& plan, Checks& checks) {
   checks.push_back(causes_claim(plan));
   checks.push_back(hidden_claim(plan));
   checks.push_back(equals_claim(plan));
-  checks.push_back(uncertainty_claim(plan));
 }
 
 }  // namespace ppplan::verify
