@@ -9,6 +9,8 @@
 
 #include "planner/engines/vllm_rules.h"
 
+#include "planner/engines/encoder_budget.h"
+
 namespace ppplan::cost {
 namespace {
 
@@ -139,9 +141,9 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   out.forward_bytes = bytes(forward + buffers + workspace);
   double peak = forward;
   if (stage.tower) {
-    const double items = rules.value("encoder_tokens");
-    const double outputs = items * plan.model.hidden * element;
-    peak = std::max(forward + outputs, items * rules.value("encoder_bytes_per_token") + outputs);
+    const engines::EncoderLoad load = engines::encoder_load(plan);
+    const double outputs = static_cast<double>(load.tokens) * plan.model.hidden * element;
+    peak = std::max(forward + outputs, static_cast<double>(load.patches) * load.bytes_per_patch + outputs);
     out.encoder_bytes = bytes(peak - forward);
   }
   if (is_last(plan, stage)) {

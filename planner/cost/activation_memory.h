@@ -11,11 +11,10 @@
 //     dense     3 i / t                              gate and up, their product
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
-//   encoder   16 Ki tokens' patches and outputs where the stage has a tower
+//   encoder   patches and outputs of the largest items where the stage has a tower (engines/encoder_budget.h)
 //   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
 //   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
-//   and
-//             hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
+//             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
 //             model runner V2: 2 bytes a logit there, and counts for penalties that stay, max_num_seqs * vocabulary *
 //             4 1/8 bytes
 //   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... up to min(2 max_num_seqs,

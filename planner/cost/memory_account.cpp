@@ -7,6 +7,7 @@
 #include "planner/cost/activation_memory.h"
 #include "planner/cost/assess.h"
 #include "planner/cost/communicator_memory.h"
+#include "planner/cost/kernel_weights.h"
 
 namespace ppplan::cost {
 namespace {
@@ -39,29 +40,15 @@ spec::Sharding sharding(const spec::Plan& plan) {
   return {plan.parallel.tp, plan.engine.expert_parallel ? plan.parallel.tp * plan.parallel.dp : 0};
 }
 
-double rounded_up(double value, double multiple) { return std::ceil(value / multiple) * multiple; }
-
-/// What kernels of mxfp4 experts add by rounding their matrices up.
-std::int64_t padding_bytes(const spec::Plan& plan, const spec::Layer& layer) {
-  const spec::FeedForward& f = layer.feed_forward;
-  if (plan.model.expert_dtype != spec::DType::mxfp4 || f.kind != spec::FeedForwardKind::moe) return 0;
-  const MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
-  const spec::Sharding shards = sharding(plan);
-  const double experts = shards.expert_ranks > 0 ? std::ceil(1.0 * f.experts / shards.expert_ranks) : f.experts;
-  const double width = shards.expert_ranks > 0 ? f.intermediate : 1.0 * f.intermediate / shards.tp;
-  const double padded = rounded_up(plan.model.hidden, rules.value("mxfp4_hidden_multiple")) *
-                        rounded_up(width, rules.value("mxfp4_width_multiple"));
-  return bytes(3 * experts * (padded - plan.model.hidden * width) * spec::bytes_per_element(spec::DType::mxfp4));
-}
-
 std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
-  std::int64_t sum = 0;
+  const spec::Device& card = plan.cluster.devices[static_cast<std::size_t>(stage.devices.front().front())];
+  std::int64_t sum = rotary_table_bytes(plan.model);
   std::int64_t one = 0;
   const auto& layers = plan.model.layers;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const auto index = static_cast<std::size_t>(l);
     const bool known = l > stage.first_layer && !plan.model.stated && layers[index] == layers[index - 1];
-    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan)) + padding_bytes(plan, layers[index]);
+    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan)) + kernel_bytes(plan, layers[index], card);
     sum += one;
   }
   return sum;
@@ -197,11 +184,16 @@ std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, con
   });
 }
 
+/// KV of one request that a stage must have room for: of its own layers, and in the versions that compare the need of
+/// all layers with the worker that has least, of the whole model.
 std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,
                            std::int64_t tokens) {
-  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
-         engines::request_blocks(layout, tokens, plan.micro_batching.max_num_batched_tokens,
-                                 plan.micro_batching.in_flight);
+  const int batch = plan.micro_batching.max_num_batched_tokens, in_flight = plan.micro_batching.in_flight;
+  const std::int64_t own = engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
+                           engines::request_blocks(layout, tokens, batch, in_flight);
+  if (!engines::checks_whole_model(plan.provenance.vllm, plan.parallel.pp)) return own;
+  return std::max(own, engines::block_bytes(layout, 0, static_cast<int>(layout.page_bytes.size())) *
+                           engines::first_group_blocks(layout, tokens, batch, in_flight));
 }
 
 }  // namespace

@@ -51,4 +51,8 @@ double memory_constant(const std::string& name, const std::string& version) {
   return best->value;
 }
 
+bool is_until(const std::string& since, const std::string& version) {
+  return version.empty() || numbers(since) <= numbers(version);
+}
+
 }  // namespace ppplan::verify

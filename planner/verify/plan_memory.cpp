@@ -157,7 +157,7 @@ std::int64_t outside_bytes(const PlanFacts& plan, const StageFacts& stage) {
 }
 
 std::int64_t request_bytes(const KvPool& pool, std::size_t stage, std::int64_t tokens) {
-  return pool.stage_block_bytes[stage] * pool.request_blocks(tokens);
+  return std::max(pool.stage_block_bytes[stage] * pool.request_blocks(tokens), pool.checked_bytes(tokens));
 }
 
 Check margin_claim(const PlanFacts& plan, const KvPool& pool) {
@@ -283,6 +283,7 @@ void add_memory_claims(const PlanFacts& plan, const input::Node& predicted, Chec
   checks.push_back(weights_claim(plan));
   checks.push_back(ends_claim(plan));
   checks.push_back(parts_claim(plan));
+  add_given_claims(plan, checks);
   checks.push_back(reserve_claim(plan));
   checks.push_back(kv_claim(plan));
   checks.push_back(tokens_claim(plan, pool));

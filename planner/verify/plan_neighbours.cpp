@@ -50,7 +50,7 @@ double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partiti
     const auto now = static_cast<double>(stage.end_layer - stage.first_layer);
     const auto then = static_cast<double>(partition[s]);
     const double captured = graphs ? std::max(0.0, static_cast<double>(stage.cuda_graph_bytes) - base) : 0;
-    const double layer_part = (layer_bytes(plan, stage) + captured) / now;
+    const double layer_part = (layer_bytes(plan, stage) - plan.rotary_bytes + captured) / now;
     const double bytes = static_cast<double>(stage.kv_bytes) - (then - now) * layer_part;
     const double blocks = std::max(0.0, std::floor(bytes / static_cast<double>(pool.stage_block_bytes[s])));
     least = std::min(least, static_cast<double>(pool.tokens(static_cast<std::int64_t>(blocks), plan.max_model_len)));
