@@ -128,8 +128,8 @@ std::optional<CatalogModel> quantized(const std::string& name, const Node& row) 
   CatalogModel& model = found->first;
   const auto quantization = row.find("quantization_config");
   put(model.config, "quantization_config", quantization ? quantization->json() : Json());
-  model.notes.push_back(name + " as " + found->second + " with " + row.at("means").text() + ", by its ending " +
-                        base.substr(base.size() - ending.size()) + " alone");
+  model.notes.push_back(name + " as " + found->second + " with " + row.at("means").text() + " (by its ending " +
+                        base.substr(base.size() - ending.size()) + ")");
   return std::move(model);
 }
 
@@ -207,7 +207,7 @@ std::optional<CatalogModel> catalog_model(const std::string& name) {
   if (auto found = of_base(base)) {
     // The same name in other letters is a slip of the keyboard, which a question answers better than a guess.
     if (lower(found->second) == lower(name)) return std::nullopt;
-    found->first.notes.push_back(name + " as " + found->second + ", by its name alone");
+    found->first.notes.push_back(name + " as " + found->second + " (by its name)");
     return std::move(found->first);
   }
   const auto row = quantization_of(base);

@@ -28,7 +28,7 @@ TEST(ModelNames, CheckpointsHaveTheirOwnQuantizationAndContext) {
   EXPECT_EQ(formats(thinking), (WeightFormats{DType::bf16, DType::bf16, DType::int4}));
   EXPECT_THAT(thinking.notes, ElementsAre(HasSubstr("Kimi-K2.5")));
   EXPECT_EQ(formats(read_model("meta-llama/Llama-3.1-405B-Instruct-FP8")),
-            (WeightFormats{DType::fp8, DType::bf16, DType::bf16}));
+            (WeightFormats{DType::fp8, DType::bf16, DType::fp8}));
   EXPECT_EQ(formats(read_model("nvidia/DeepSeek-V3.1-NVFP4")),
             (WeightFormats{DType::nvfp4, DType::bf16, DType::nvfp4}));
 }
@@ -37,7 +37,7 @@ TEST(ModelNames, EndingsAreReadAndSaidToBeAssumed) {
   const ModelSpec awq = read_model("cognitivecomputations/DeepSeek-R1-AWQ");
   EXPECT_EQ(formats(awq), (WeightFormats{DType::int4, DType::int4, DType::int4}));
   EXPECT_THAT(awq.notes, ElementsAre("cognitivecomputations/DeepSeek-R1-AWQ as deepseek-ai/DeepSeek-R1 with int4 in "
-                                     "all matrices of the layers, by its ending -AWQ alone"));
+                                     "all matrices of the layers (by its ending -AWQ)"));
   EXPECT_EQ(read_model("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int4").dtype, DType::int4);
   EXPECT_EQ(read_model("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int8").dtype, DType::int8);
   EXPECT_EQ(read_model("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic").dtype, DType::fp8);
@@ -50,7 +50,7 @@ TEST(ModelNames, EndingsAreReadAndSaidToBeAssumed) {
 
 TEST(ModelNames, OrganisationAndTuningDoNotChangeDimensions) {
   EXPECT_THAT(read_model("Qwen3-Coder-30B-A3B").notes,
-              ElementsAre("Qwen3-Coder-30B-A3B as Qwen/Qwen3-Coder-30B-A3B-Instruct, by its name alone"));
+              ElementsAre("Qwen3-Coder-30B-A3B as Qwen/Qwen3-Coder-30B-A3B-Instruct (by its name)"));
   EXPECT_EQ(read_model("Qwen/Qwen2.5-7B").hidden, 3584);
   EXPECT_EQ(read_model("google/gemma-3-27b").layers.size(), 62U);
   EXPECT_EQ(read_model("unsloth/Llama-3.1-8B-Instruct").hidden, 4096);

@@ -18,11 +18,18 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-std::string speeds(const CoreDrift& drift) {
+std::string per_stage(const std::vector<double>& fractions) {
   std::string out;
-  for (std::size_t s = 0; s < drift.slowdown.size(); ++s)
-    out += fmt::format("{}stage {} at {:.0f} %", s == 0 ? "" : ", ", s, 100 / drift.slowdown[s]);
-  return out;
+  for (const double fraction : fractions) out += fmt::format("{}{:.0f}", out.empty() ? "" : " and ", 100 * fraction);
+  return out + " %";
+}
+
+/// "at 97 and 104 % of the speed that the profile saw; others took 1 and 12 % of them".
+std::string cores(const CoreDrift& drift) {
+  std::vector<double> speeds;
+  for (const double slowdown : drift.slowdown) speeds.push_back(1 / slowdown);
+  return fmt::format("at {} of the speed that the profile saw; others took {} of them", per_stage(speeds),
+                     per_stage(drift.share_of_others));
 }
 
 }  // namespace
@@ -66,14 +73,11 @@ spec::Plan slowed(spec::Plan plan, const std::vector<double>& factors) {
 
 std::string drift_text(const CoreDrift& drift, double measured_makespan_s) {
   if (drift.slowdown.empty()) return "";
-  if (!drift.trusted())
-    return fmt::format("cores               {} of the speed that the profile saw: too far off, profile anew\n",
-                       speeds(drift));
-  return fmt::format(
-      "cores               {} of the speed that the profile saw; predicted\n"
-      "                    for that. As fast as then: {}, {:+.1f} % off\n",
-      speeds(drift), report::time_text(drift.profiled_makespan_s),
-      100 * (measured_makespan_s / drift.profiled_makespan_s - 1));
+  const std::string what = fmt::format("cores               {}\n{:20}", cores(drift), "");
+  if (!drift.trusted()) return what + "too far off to predict for: profile anew, and run on an idle machine\n";
+  return what + fmt::format("predicted for that; for idle cores as fast as then {}, {:+.1f} % off\n",
+                            report::time_text(drift.profiled_makespan_s),
+                            100 * (measured_makespan_s / drift.profiled_makespan_s - 1));
 }
 
 }  // namespace ppplan::tools

@@ -15,7 +15,7 @@ struct CoreReading {
 };
 
 struct CoreDrift {
-  /// A yardstick further off than this tells of another machine or clock, and no single number can carry times there.
+  /// Cores further off than this tell of another machine or a busy one, and no single number can carry times there.
   static constexpr double most = 0.4;
   std::vector<double> slowdown;         // [stage]: yardstick now / then, the median over repeats; empty = not known
   std::vector<double> share_of_others;  // [stage]: the median over repeats

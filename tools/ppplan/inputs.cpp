@@ -54,10 +54,11 @@ void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
     model.dtype = listed->formats.dense;
     model.attention_dtype = listed->formats.attention;
     model.expert_dtype = listed->formats.experts;
-    model.notes.push_back("--dtype " + flags.dtype + " as in " + listed->id);
+    const auto attention = listed->formats.attention;
+    model.notes.push_back("--dtype " + flags.dtype + " as in " + listed->id +
+                          (attention == dtype ? "" : fmt::format(" (attention in {})", spec::name(attention))));
   } else if (is_quantized(dtype) && !flags.dtype_is_converted) {
-    model.notes.push_back("--dtype " + flags.dtype + " in all matrices of the layers, 16 bit in embedding, head, " +
-                          "norms and routers: no checkpoint of it is listed");
+    model.notes.push_back("--dtype " + flags.dtype + " in all matrices of the layers (no checkpoint of it is listed)");
   }
 }
 
