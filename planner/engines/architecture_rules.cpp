@@ -43,6 +43,8 @@ bool divides_kv_heads(int kv_heads, int tp) { return kv_heads >= tp ? kv_heads %
 std::string attention_fault(const spec::Attention& attention, int tp) {
   if (attention.kind == AttentionKind::none) return "";
   if (attention.kind == AttentionKind::linear) {
+    // One group of states (Mamba-2) is copied to every rank.
+    if (attention.key_heads == 1) return counted_fault(attention.value_heads, "value heads of linear attention", tp);
     const std::string keys = counted_fault(attention.key_heads, "key heads of linear attention", tp);
     return keys.empty() ? counted_fault(attention.value_heads, "value heads of linear attention", tp) : keys;
   }
