@@ -4,7 +4,6 @@
 #include <cmath>
 
 #include "planner/verify/kernel_facts.h"
-#include "planner/verify/memory_constants.h"
 #include "planner/verify/model_runner.h"
 
 namespace ppplan::verify {
