@@ -149,6 +149,8 @@ void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.model = model_facts(inputs.at("model"));
   read_engine(inputs, plan);
   read_padding(inputs.at("model"), plan);
+  const auto architecture = inputs.at("model").find("architecture");
+  plan.gpt_oss = architecture && architecture->text() == "GptOssForCausalLM";
   plan.runner_v2 = runs_on_v2(inputs.at("model"), plan.vllm);
   plan.max_model_len = count(inputs, "max_model_len");
   plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
