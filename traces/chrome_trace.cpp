@@ -36,8 +36,8 @@ Homes homes(const Timeline& timeline) {
 }
 
 Role role(const Span& span, const Homes& at) {
-  if (span.key.kind == OpKind::send) return send;
-  if (span.key.kind == OpKind::recv) return recv;
+  if (span.key.kind == OpKind::send || span.key.kind == OpKind::send_gradient) return send;
+  if (span.key.kind == OpKind::recv || span.key.kind == OpKind::recv_gradient) return recv;
   if (span.key.kind != OpKind::token_return) return compute;
   const auto home = at.find({span.key.stage, span.key.replica});
   return home == at.end() || home->second == span.device ? send : recv;
@@ -118,7 +118,7 @@ class TraceWriter {
   /// Draws the arrow once both ends of the transfer were seen.
   void connect(const Span& span, Role at, int thread) {
     OpKey key = span.key;
-    if (key.kind == OpKind::recv) key.kind = OpKind::send;
+    key.kind = sent(key.kind);
     const auto [other, first] = open_.try_emplace(key, End{&span, thread});
     if (first) return;
     const End here{&span, thread};

@@ -7,7 +7,7 @@
 namespace ppplan::traces {
 namespace {
 
-constexpr std::array<std::pair<OpKind, std::string_view>, 13> names{{
+constexpr std::array<std::pair<OpKind, std::string_view>, 15> names{{
     {OpKind::forward, "forward"},
     {OpKind::backward_input, "backward_input"},
     {OpKind::backward_weight, "backward_weight"},
@@ -16,6 +16,8 @@ constexpr std::array<std::pair<OpKind, std::string_view>, 13> names{{
     {OpKind::recompute, "recompute"},
     {OpKind::send, "send"},
     {OpKind::recv, "recv"},
+    {OpKind::send_gradient, "send_gradient"},
+    {OpKind::recv_gradient, "recv_gradient"},
     {OpKind::all_reduce, "all_reduce"},
     {OpKind::all_gather, "all_gather"},
     {OpKind::reduce_scatter, "reduce_scatter"},

@@ -100,7 +100,7 @@ std::vector<double> uncontended_seconds(const schedule::Schedule& schedule, cons
     const schedule::Op& op = schedule.ops[id];
     if (!schedule::is_transfer(op)) {
       out[id] = op.seconds;
-    } else if (op.key.kind != traces::OpKind::recv && static_cast<schedule::OpId>(id) < op.partner) {
+    } else if (op.key.kind == traces::sent(op.key.kind) && static_cast<schedule::OpId>(id) < op.partner) {
       out[id] = alone_s(schedule, cluster, op);
       out[static_cast<std::size_t>(op.partner)] = out[id];
     }

@@ -44,11 +44,11 @@ void add_forward(const schedule::Op& op, double start_s, double end_s, Holds& ho
 
 void later(std::optional<double>& known, double end_s) { known = std::max(known.value_or(end_s), end_s); }
 
-void add_backward(const schedule::Op& op, double end_s, Holds& holds) {
-  const auto found = holds.find(place(op.key));
+void add_backward(const OpKey& key, double end_s, Holds& holds) {
+  const auto found = holds.find(place(key));
   if (found == holds.end()) return;
-  if (op.key.kind != OpKind::backward_weight) later(found->second.input_s, end_s);
-  if (op.key.kind != OpKind::backward_input) later(found->second.weight_s, end_s);
+  if (key.kind != OpKind::backward_weight) later(found->second.input_s, end_s);
+  if (key.kind != OpKind::backward_input) later(found->second.weight_s, end_s);
 }
 
 bool is_forward(OpKind kind) { return kind == OpKind::forward || kind == OpKind::forward_backward; }
@@ -66,7 +66,8 @@ std::vector<Holds> collect_holds(const Schedule& schedule, const OperationGraph&
       add_forward(schedule.ops[id], times.start_s[id], times.end_s[id], of_device(schedule.ops[id]));
   for (std::size_t id = 0; id < schedule.ops.size(); ++id) {
     const schedule::Op& op = schedule.ops[id];
-    if (is_backward(op.key.kind)) add_backward(op, times.end_s[id], of_device(op));
+    if (is_backward(op.key.kind)) add_backward(op.key, times.end_s[id], of_device(op));
+    if (op.with) add_backward(*op.with, times.end_s[id], of_device(op));
     if (!schedule::is_transfer(op) || graph.lane[id] != schedule::LaneKind::send) continue;
     for (const OpId produced : op.after) {
       const schedule::Op& source = schedule.ops[at(produced)];

@@ -99,8 +99,10 @@ class FaultFinder {
   bool fits_role(OpId id) const {
     const OpKind kind = op(id).key.kind;
     const LaneKind lane = lane_of(id).kind;
-    if (lane == LaneKind::compute) return kind != OpKind::send && kind != OpKind::recv && kind != OpKind::token_return;
-    return kind == OpKind::token_return || kind == (lane == LaneKind::send ? OpKind::send : OpKind::recv);
+    const bool sends = kind == OpKind::send || kind == OpKind::send_gradient;
+    const bool receives = kind == OpKind::recv || kind == OpKind::recv_gradient;
+    if (lane == LaneKind::compute) return !sends && !receives && kind != OpKind::token_return;
+    return kind == OpKind::token_return || (lane == LaneKind::send ? sends : receives);
   }
 
   void check_partner(OpId id) {

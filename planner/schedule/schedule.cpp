@@ -49,7 +49,7 @@ TransferIds add_transfer(Schedule& schedule, int from, int to, traces::OpKey key
   const OpId send = static_cast<OpId>(schedule.ops.size());
   const OpId recv = send + 1;
   append(schedule, {key, from, to, recv, seconds, bytes, std::move(after)});
-  if (!token_return) key.kind = OpKind::recv;
+  key.kind = traces::received(key.kind);
   append(schedule, {key, to, from, send, seconds, bytes, {}});
   transfer_lane(schedule.ops, device_at(schedule, from), LaneKind::send, to, token_return).ops.push_back(send);
   transfer_lane(schedule.ops, device_at(schedule, to), LaneKind::recv, from, token_return).ops.push_back(recv);

@@ -19,6 +19,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,7 @@ struct Op {
   std::int64_t bytes = 0;
   std::vector<OpId> after;
   int group = -1;
+  std::optional<traces::OpKey> with = std::nullopt;  // of a forward_backward: the backward that runs along
   bool operator==(const Op&) const = default;
 };
 
@@ -80,8 +82,8 @@ struct TransferIds {
   OpId send;
   OpId recv;
 };
-/// Appends a Send to `from`'s lane to `to`, and its Recv to `to`'s lane from `from`. `key.kind` may be send (the Recv
-/// gets recv) or token_return (both get it). The Send waits for `after`.
+/// Appends a Send to `from`'s lane to `to`, and its Recv to `to`'s lane from `from`. `key.kind` may be send or
+/// send_gradient (the Recv gets its counterpart) or token_return (both get it). The Send waits for `after`.
 TransferIds add_transfer(Schedule& schedule, int from, int to, traces::OpKey key, double seconds, std::int64_t bytes,
                          std::vector<OpId> after);
 

@@ -29,6 +29,7 @@ Json op_json(const Op& op, OpId id) {
   }
   out["after"] = op.after;
   if (op.group >= 0) out["group"] = op.group;
+  if (op.with) traces::write_key(out["with"], *op.with);
   return out;
 }
 
@@ -126,6 +127,7 @@ class ScheduleReader {
     if (const auto bytes = node.find("bytes")) op.bytes = bytes->integer(0);
     if (const auto after = node.find("after"))
       for (const Node& awaited : after->items()) op.after.push_back(id_at(awaited));
+    if (const auto with = node.find("with")) op.with = traces::read_key(*with);
     if (const auto group = node.find("group")) op.group = static_cast<int>(group->integer(-1, 1 << 30));
     return op;
   }
@@ -136,7 +138,7 @@ class ScheduleReader {
     for (const Unmatched& end : unmatched_) {
       Op& op = schedule_.ops[static_cast<std::size_t>(end.id)];
       traces::OpKey key = op.key;
-      if (key.kind == OpKind::recv) key.kind = OpKind::send;
+      key.kind = traces::sent(key.kind);
       const bool sends = end.lane == LaneKind::send;
       const auto [other, first] =
           open.try_emplace({sends ? op.device : op.peer, sends ? op.peer : op.device, key}, end.id);

@@ -66,11 +66,12 @@ Json neighbours_json(const std::vector<Neighbour>& neighbours) {
 Json launch_json(const Launch& launch) { return {{"env", launch.env}, {"command", launch.command}}; }
 
 Json provenance_json(const Provenance& provenance) {
-  return {{"costs", provenance.costs},
-          {"engine", provenance.engine},
-          {"profile", provenance.profile},
-          {"vllm", provenance.vllm},
-          {"yardstick_s", provenance.yardstick_s}};
+  Json out = {{"costs", provenance.costs},
+              {"engine", provenance.engine},
+              {"profile", provenance.profile},
+              {"vllm", provenance.vllm}};
+  if (provenance.yardstick_s > 0) out["yardstick_s"] = provenance.yardstick_s;
+  return out;
 }
 
 Json batch_times_json(const BatchTimes& times) {

@@ -16,7 +16,8 @@ using Key = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t, st
 
 /// What both ends of a transfer have in common.
 Key key_of(const PlannedOp& op) {
-  return {op.kind == "recv" ? "send" : op.kind, op.stage, op.chunk, op.micro_batch, op.replica};
+  const std::string sent = op.kind.starts_with("recv") ? "send" + op.kind.substr(4) : op.kind;
+  return {sent, op.stage, op.chunk, op.micro_batch, op.replica};
 }
 
 Check ids_claim(const ScheduleFacts& schedule, std::map<std::int64_t, std::size_t>& ids) {
@@ -47,21 +48,49 @@ Check once_claim(const ScheduleFacts& schedule) {
   return claim.check();
 }
 
-/// Inference and training alike: what one stage computes for a micro-batch, every stage does.
+bool runs_forward(const PlannedOp& op) { return op.kind == "forward" || op.kind == "forward_backward"; }
+
+/// Micro-batches that meet on one stage pass the same stages, whether there is one pipe or several.
 Check complete_claim(const ScheduleFacts& schedule) {
-  Claim claim("every stage runs every micro-batch");
-  std::map<std::int64_t, std::set<std::int64_t>> of_stage;  // micro-batches by stage
-  std::set<std::int64_t> all;
-  for (const PlannedOp& op : schedule.ops)
-    if (op.kind == "forward") {
-      of_stage[op.stage].insert(op.micro_batch);
-      all.insert(op.micro_batch);
-    }
+  Claim claim("every stage runs every micro-batch of its pipe");
+  std::map<std::int64_t, std::set<std::int64_t>> of_stage, route;  // micro-batches by stage, stages by micro-batch
+  for (const PlannedOp& op : schedule.ops) {
+    if (!runs_forward(op)) continue;
+    of_stage[op.stage].insert(op.micro_batch);
+    route[op.micro_batch].insert(op.stage);
+  }
   for (const auto& [stage, micro_batches] : of_stage)
-    claim.equal(fmt::format("stage {}", stage), static_cast<std::int64_t>(micro_batches.size()),
-                static_cast<std::int64_t>(all.size()));
+    for (const std::int64_t micro_batch : micro_batches)
+      claim.require(fmt::format("micro-batch {} on stage {}", micro_batch, stage),
+                    route[micro_batch] == route[*micro_batches.begin()],
+                    fmt::format("other stages than micro-batch {}", *micro_batches.begin()));
   if (!of_stage.empty())
     claim.equal("stages", of_stage.rbegin()->first + 1, static_cast<std::int64_t>(of_stage.size()));
+  return claim.check();
+}
+
+/// Of training: each forward has one whole backward, or one gradient of the input and one of the weights.
+Check gradients_claim(const ScheduleFacts& schedule) {
+  Claim claim("every forward of a training step has its gradients once");
+  std::map<std::tuple<std::int64_t, std::int64_t, std::int64_t>, std::pair<int, int>> gradients;  // input, weights
+  const auto add = [&](std::int64_t stage, std::int64_t micro_batch, std::int64_t replica, int input, int weights) {
+    auto& sum = gradients[{stage, micro_batch, replica}];
+    sum.first += input;
+    sum.second += weights;
+  };
+  for (const PlannedOp& op : schedule.ops) {
+    if (op.kind == "backward") add(op.stage, op.micro_batch, op.replica, 1, 1);
+    if (op.kind == "backward_input") add(op.stage, op.micro_batch, op.replica, 1, 0);
+    if (op.kind == "backward_weight") add(op.stage, op.micro_batch, op.replica, 0, 1);
+    if (op.with_stage >= 0) add(op.with_stage, op.with_micro_batch, op.replica, 1, 1);
+  }
+  if (gradients.empty()) return claim.check();
+  for (const PlannedOp& op : schedule.ops) {
+    if (!runs_forward(op)) continue;
+    const auto [input, weights] = gradients[{op.stage, op.micro_batch, op.replica}];
+    claim.require(name_of(op), input == 1 && weights == 1,
+                  fmt::format("{} gradients of the input and {} of the weights", input, weights));
+  }
   return claim.check();
 }
 
@@ -129,8 +158,8 @@ Checks schedule_claims(const input::Node& node) {
   const ScheduleFacts schedule = schedule_facts(node);
   std::map<std::int64_t, std::size_t> ids;
   Wiring wiring;
-  Checks checks = {ids_claim(schedule, ids), times_claim(schedule), once_claim(schedule), complete_claim(schedule),
-                   pairs_claim(schedule, ids, wiring)};
+  Checks checks = {ids_claim(schedule, ids), times_claim(schedule),     once_claim(schedule),
+                   complete_claim(schedule), gradients_claim(schedule), pairs_claim(schedule, ids, wiring)};
   wire_dependencies(schedule, ids, wiring);
   checks.push_back(completes_claim(schedule, wiring));
   return checks;

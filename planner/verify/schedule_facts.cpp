@@ -31,6 +31,10 @@ PlannedOp read_op(const Node& node) {
   op.bytes = number_or_zero(node, "bytes");
   if (const auto after = node.find("after"))
     for (const Node& awaited : after->items()) op.after.push_back(awaited.integer(-most, most));
+  if (const auto with = node.find("with")) {
+    op.with_stage = with->at("stage").integer(0, most);
+    op.with_micro_batch = with->at("micro_batch").integer(0, most);
+  }
   op.group = whole_or(node, "group", -1);
   op.partner = whole_or(node, "partner", -1);
   return op;

@@ -17,7 +17,8 @@ struct PlannedOp {
   std::string kind;
   std::int64_t stage = 0, chunk = 0, micro_batch = 0, replica = 0;
   double seconds = 0, bytes = 0;
-  std::vector<std::int64_t> after;  // ids
+  std::vector<std::int64_t> after;                      // ids
+  std::int64_t with_stage = -1, with_micro_batch = -1;  // of the backward that runs along with a forward; -1 without
   std::int64_t group = -1;
   std::int64_t partner = -1;         // id; -1 where none is written
   std::size_t device = 0, lane = 0;  // lane over all devices

@@ -5,7 +5,9 @@
 #include <algorithm>
 
 #include "planner/schedule/deadlock.h"
+#include "planner/schedule/named_order.h"
 #include "planner/schedule/schedule_json.h"
+#include "planner/schedule/training_schedule.h"
 #include "tests/report/example_schedules.h"
 #include "tests/verify/documents.h"
 #include "tests/verify/falsified.h"
@@ -66,7 +68,21 @@ TEST(ScheduleClaims, AMissingMicroBatchIsFound) {
   schedule.devices = {{"a", {0}, {}}, {"b", {1}, {}}};
   for (int m = 0; m < 3; ++m) add_compute(schedule, 0, {.stage = 0, .micro_batch = m}, 1, {});
   for (int m = 0; m < 2; ++m) add_compute(schedule, 1, {.stage = 1, .micro_batch = m}, 1, {});
-  EXPECT_THAT(false_claims(schedule::to_json(schedule)), Contains(HasSubstr("every stage runs every micro-batch")));
+  EXPECT_THAT(false_claims(schedule::to_json(schedule)),
+              Contains(HasSubstr("every stage runs every micro-batch of its pipe")));
+}
+
+TEST(ScheduleClaims, HoldForTrainingAndFindALostOrDoubledGradient) {
+  for (const char* kind : {"1f1b", "interleaved", "zb-h2", "zbv-torch", "dualpipe"}) {
+    const int chunks = std::string(kind) == "zbv-torch" || std::string(kind) == "dualpipe" ? 2 : 1;
+    const auto order = schedule::named_order({kind, 4, 8, chunks});
+    const auto costs = schedule::uniform_costs(static_cast<int>(order.rank_of.size()), {1, 1, 1, 0.5, 1});
+    const auto right = schedule::to_json(schedule::training_schedule(order, costs));
+    EXPECT_THAT(false_claims(right), IsEmpty()) << kind;
+    auto wrong = right;
+    wrong["devices"][1]["lanes"][0]["ops"].back()["micro_batch"] = 0;  // the last is a gradient of the last micro-batch
+    EXPECT_THAT(false_claims(wrong), Contains(HasSubstr("has its gradients once"))) << kind;
+  }
 }
 
 TEST(ScheduleClaims, AgreeWithTheStaticCheckOnShuffledLanes) {

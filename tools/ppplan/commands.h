@@ -12,6 +12,7 @@ void add_check(CLI::App& app, Context& context);
 void add_doctor(CLI::App& app, Context& context);
 void add_export(CLI::App& app, Context& context);
 void add_simulate(CLI::App& app, Context& context);
+void add_schedule(CLI::App& app, Context& context);
 void add_explain(CLI::App& app, Context& context);
 void add_run(CLI::App& app, Context& context);
 void add_profile(CLI::App& app, Context& context);
@@ -25,6 +26,7 @@ inline void add_commands(CLI::App& app, Context& context) {
   add_doctor(app, context);
   add_export(app, context);
   add_simulate(app, context);
+  add_schedule(app, context);
   add_run(app, context);
   add_profile(app, context);
   add_verify(app, context);

@@ -1,0 +1,42 @@
+// How fast named training orders are made, and made into schedules with their communication.
+#include <benchmark/benchmark.h>
+
+#include "planner/schedule/named_order.h"
+#include "planner/schedule/training_schedule.h"
+
+namespace ppplan {
+namespace {
+
+schedule::OrderRequest request(const benchmark::State& state) {
+  schedule::OrderRequest out;
+  out.kind = schedule::order_names()[static_cast<std::size_t>(state.range(0))];
+  out.ranks = static_cast<int>(state.range(1));
+  out.micro_batches = static_cast<int>(state.range(2));
+  out.chunks = out.kind == "zbv-torch" || out.kind.starts_with("dualpipe") ? 2 : 1;
+  return out;
+}
+
+void BM_Order(benchmark::State& state) {
+  state.SetLabel(request(state).kind);
+  for (auto _ : state) benchmark::DoNotOptimize(schedule::named_order(request(state)));
+}
+
+void BM_OrderAndSchedule(benchmark::State& state) {
+  state.SetLabel(request(state).kind);
+  for (auto _ : state) {
+    const schedule::TrainingOrder order = schedule::named_order(request(state));
+    const auto costs = schedule::uniform_costs(static_cast<int>(order.rank_of.size()), {1, 1, 1, 0.1, 1});
+    benchmark::DoNotOptimize(schedule::training_schedule(order, costs));
+  }
+}
+
+void sizes(benchmark::internal::Benchmark* bench) {
+  for (std::size_t kind = 0; kind < schedule::order_names().size(); ++kind)
+    for (const auto& [ranks, micro_batches] : {std::pair{8, 64}, {128, 1024}})
+      bench->Args({static_cast<std::int64_t>(kind), ranks, micro_batches});
+}
+BENCHMARK(BM_Order)->Apply(sizes)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_OrderAndSchedule)->Apply(sizes)->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace ppplan
