@@ -142,6 +142,8 @@ void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
   plan.model = model_facts(inputs.at("model"));
   read_engine(inputs, plan);
+  const auto architecture = inputs.at("model").find("architecture");
+  plan.gpt_oss = architecture && architecture->text() == "GptOssForCausalLM";
   plan.runner_v2 = runs_on_v2(inputs.at("model"), plan.vllm);
   read_kept(inputs.at("model"), plan);
   plan.max_model_len = count(inputs, "max_model_len");

@@ -72,6 +72,7 @@ struct PlanFacts {
   std::vector<BatchFacts> batches;
   std::string verdict;
   std::string vllm;                             // whose rules; "" = the newest
+  bool gpt_oss = false;                         // captures more graphs than others
   bool runner_v2 = false;                       // vLLM's model runner V2 serves the model
   std::int64_t max_position = 0;                // of the model; 0 = not stated
   std::vector<std::vector<double>> kept_bytes;  // [stage][layer]: what the engine keeps beside the weights on a rank
