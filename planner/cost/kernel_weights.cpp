@@ -26,8 +26,7 @@ double latent_bytes(const spec::Plan& plan, const spec::Attention& a) {
   const double query = a.q_lora_rank > 0 ? a.q_lora_rank : model.hidden;
   double sum = 0;
   if (rules.is("mla_absorbed"))
-    sum += heads * a.kv_lora_rank * (query + model.hidden) *
-               std::min(plain, spec::bytes_per_element(model.attention_dtype)) +
+    sum += heads * a.kv_lora_rank * (query + model.hidden) * (model.attention_dtype == spec::DType::fp8 ? 1 : plain) +
            query * heads * a.rope_dim * plain;
   if (is_quantized(model.attention_dtype))
     sum += heads * a.kv_lora_rank * (a.nope_dim + a.value_dim) * rules.value("mla_expanded_bytes");

@@ -1,7 +1,7 @@
 // What an engine holds in a rank's memory because of its weights, beyond the weights themselves. e bytes per element of
 // the activations, h hidden, n heads of a rank, q width of what queries are projected from, c rank of the latent, p, r,
 // v = nope, rope and value dims:
-//   latent attention  0.7.1 to 0.7.3  absorbed   (q n c + n c h) b + q n r e      b of attention's format
+//   latent attention  0.7.1 to 0.7.3  absorbed   (q n c + n c h) b + q n r e      b = 1 for fp8, else e
 //                                     expanded   c n (p + v) 4                    quantized attention only
 //                     since 0.8       expanded   c n (p + v) e                    quantized attention only
 //   mxfp4 experts     matrices rounded up by the kernel, a second copy of the scales, wider biases

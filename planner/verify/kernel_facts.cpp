@@ -37,7 +37,9 @@ double latent(const Node& model, const Node& a, const KernelPlace& place) {
   const double query = number(a, "q_lora_rank") > 0 ? number(a, "q_lora_rank") : hidden;
   double sum = 0;
   if (memory_constant("mla_absorbed", place.vllm) != 0) {
-    sum = latent_heads * query * std::min(stored, plain) + latent_heads * hidden * std::min(stored, plain);
+    // Only fp8 is quantized again after the product.
+    const auto format = model.find(model.find("attention_dtype") ? "attention_dtype" : "dtype");
+    sum = latent_heads * (query + hidden) * (format->text() == "fp8" ? 1 : plain);
     sum += plain * query * number(a, "rope_dim") * a.at("heads").number(1) / static_cast<double>(place.tp);
   }
   const double expanded = stored < 2 ? memory_constant("mla_expanded_bytes", place.vllm) : 0;
