@@ -3,13 +3,14 @@
 // where its cause is, and stages that do the same work need the same.
 //   sampler       on the last stage alone
 //   CUDA graphs   none when the engine runs eagerly; of equal stages the one with more layers needs no less
-//   activations   at least the batch's hidden state, tokens * hidden * bytes; the same in stages of the same kinds of
-//                 layers and cards that are neither the first nor the last
-//   outside       the same in stages with as many graphs on the same cards
+//   activations   at least the batch's hidden state, tokens * hidden * bytes; without tensor parallelism the same in
+//                 stages of the same kinds of layers and cards that are neither the first nor the last
+//   outside       without tensor parallelism the same in stages with as many graphs on the same cards
 //   uncertainty   only its sign, and that verdicts follow from it (plan_memory.cpp)
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "planner/verify/claim.h"
 #include "planner/verify/plan_claims.h"
@@ -21,8 +22,15 @@ bool is_last(const PlanFacts& plan, const StageFacts& stage) {
   return stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
 }
 
-const std::string& card_of(const PlanFacts& plan, const StageFacts& stage) {
-  return plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].name;
+/// Names and sizes of a stage's cards; contexts grow with the card.
+std::set<std::pair<std::string, std::int64_t>> cards_of(const PlanFacts& plan, const StageFacts& stage) {
+  std::set<std::pair<std::string, std::int64_t>> cards;
+  for (const auto& group : stage.devices)
+    for (const auto device : group) {
+      const auto& card = plan.input_devices[static_cast<std::size_t>(device)];
+      cards.emplace(card.name, card.memory_bytes);
+    }
+  return cards;
 }
 
 /// Which different kinds of layers a stage has, as the index of the first such layer of the model.
@@ -37,7 +45,7 @@ std::set<std::size_t> kinds_of(const PlanFacts& plan, const StageFacts& stage) {
 }
 
 bool same_work(const PlanFacts& plan, const StageFacts& a, const StageFacts& b) {
-  return is_last(plan, a) == is_last(plan, b) && a.tower == b.tower && card_of(plan, a) == card_of(plan, b) &&
+  return is_last(plan, a) == is_last(plan, b) && a.tower == b.tower && cards_of(plan, a) == cards_of(plan, b) &&
          (a.first_layer == 0) == (b.first_layer == 0) && kinds_of(plan, a) == kinds_of(plan, b);
 }
 
@@ -65,7 +73,8 @@ Check equals_claim(const PlanFacts& plan) {
   Claim claim("stages that do the same work need the same beside their weights, more layers no fewer CUDA graphs");
   for (std::size_t s = 1; s < plan.stages.size(); ++s) {
     const StageFacts &before = plan.stages[s - 1], &stage = plan.stages[s];
-    if (!same_work(plan, before, stage)) continue;
+    // Ranks of a group also hold what their link asks for, which may differ from stage to stage.
+    if (plan.tp > 1 || !same_work(plan, before, stage)) continue;
     claim.equal(stage_name(s) + " activations", stage.activation_bytes, before.activation_bytes);
     const auto layers = [](const StageFacts& it) { return it.end_layer - it.first_layer; };
     const std::int64_t more = layers(stage) - layers(before);
