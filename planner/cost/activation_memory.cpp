@@ -7,9 +7,8 @@
 #include <string>
 #include <tuple>
 
-#include "planner/engines/vllm_rules.h"
-
 #include "planner/engines/encoder_budget.h"
+#include "planner/engines/vllm_rules.h"
 
 namespace ppplan::cost {
 namespace {
@@ -42,25 +41,32 @@ double feed_forward_elements(const spec::Plan& plan, const spec::FeedForward& f,
   return routed * std::min(1.0, chunk / tokens) + 2.0 * f.experts;
 }
 
-double workspace_elements(const spec::Plan& plan, const spec::Attention& a, double limit) {
-  if (a.kind != AttentionKind::mla) return 0;
+/// Cached latents that one prefill may expand at a time.
+double expanded_tokens(const spec::Plan& plan, double limit) {
   const double blocks = 1.0 * plan.micro_batching.max_num_seqs * plan.engine.block_size;
-  const double tokens = std::max(std::min(std::max(8.0 * plan.max_model_len, 4 * blocks), limit), blocks);
+  return std::max(std::min(std::max(8.0 * plan.max_model_len, 4 * blocks), limit), blocks);
+}
+
+/// What the profile run sees of that, which differs by version.
+double workspace_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules) {
+  if (a.kind != AttentionKind::mla) return 0;
+  const double tokens = expanded_tokens(plan, rules.value("mla_workspace_tokens"));
   const double heads = std::ceil(1.0 * a.heads / plan.parallel.tp);
-  return tokens * (heads * (2.0 * a.nope_dim + a.value_dim + a.rope_dim) + a.kv_lora_rank + a.rope_dim);
+  const double expanded = tokens * heads * (a.nope_dim + a.value_dim);
+  const double keys = tokens * (heads * (a.nope_dim + a.rope_dim) + a.kv_lora_rank + a.rope_dim);
+  return rules.value("mla_profiled_expansion") * expanded + rules.value("mla_profiled_keys") * keys;
 }
 
 double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double chunk = rules.value("moe_chunk_tokens");
-  const double workspace = rules.value("mla_workspace_tokens");
   double widest = 0;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const spec::Layer& layer = plan.model.layers[static_cast<std::size_t>(l)];
     if (l > stage.first_layer && layer == plan.model.layers[static_cast<std::size_t>(l) - 1]) continue;
     widest = std::max({widest, tokens * attention_elements(plan, layer.attention),
                        tokens * feed_forward_elements(plan, layer.feed_forward, chunk),
-                       workspace_elements(plan, layer.attention, workspace)});
+                       workspace_elements(plan, layer.attention, rules)});
   }
   return widest;
 }
@@ -126,6 +132,17 @@ bool on_v2_runner(const spec::Plan& plan) {
 
 bool graphs_in_budget(const spec::Plan& plan) {
   return engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget") && !on_v2_runner(plan);
+}
+
+std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
+                                    const engines::MemoryRules& rules) {
+  for (int l = stage.first_layer; l < stage.end_layer; ++l) {
+    const spec::Attention& a = plan.model.layers[static_cast<std::size_t>(l)].attention;
+    if (a.kind != AttentionKind::mla) continue;
+    return bytes(rules.value("mla_workspace_beside") * expanded_tokens(plan, rules.value("mla_workspace_tokens")) *
+                 (a.kv_lora_rank + a.rope_dim) * spec::bytes_per_element(plan.model.activation_dtype));
+  }
+  return 0;
 }
 
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage,

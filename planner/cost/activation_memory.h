@@ -5,7 +5,9 @@
 // element of the activations. The largest layer decides:
 //   forward   T e (3 h [+ h if t > 1: the reduced copy] + widest), on every stage but the first + 2 T e h of buffers
 //     gqa       (2 q + 2 k) d / t                    query, key, value, output
-//     mla       the workspace of prefill: W e ((q / t) ((n + v) + (n + r)) + c + r),
+//     mla       the workspace of prefill: up to 0.7 W e ((q / t) ((n + v) + (n + r)) + c + r), nothing where the
+//     profile
+//               run passes attention by (0.8 to 0.10), since 0.11 W e (q / t) (n + v),
 //               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block)
 //     linear    (2 (2 K + 2 V) + V) / t              K, V = key and value width
 //     dense     3 i / t                              gate and up, their product
@@ -39,6 +41,9 @@ struct ActivationMemory {
   bool operator==(const ActivationMemory&) const = default;
 };
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+/// What latent attention allocates for cached latents after the profile run, beside the budget: W e (c + r).
+std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
+                                    const engines::MemoryRules& rules);
 /// The model runner that vLLM chooses for the plan's model is V2.
 bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);

@@ -119,7 +119,7 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
     out.warm_up_bytes =
         bytes(rules.value("gpt_oss_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
-              out.warm_up_bytes;
+              out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;
   out.graphs_in_budget = graphs_in_budget(plan);
   return out;
