@@ -2,6 +2,13 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
+#include <string>
+#include <tuple>
+
+#include "planner/engines/encoder_budget.h"
+#include "planner/engines/vllm_rules.h"
 
 namespace ppplan::cost {
 namespace {
@@ -34,30 +41,109 @@ double feed_forward_elements(const spec::Plan& plan, const spec::FeedForward& f,
   return routed * std::min(1.0, chunk / tokens) + 2.0 * f.experts;
 }
 
-double workspace_elements(const spec::Plan& plan, const spec::Attention& a, double limit) {
-  if (a.kind != AttentionKind::mla) return 0;
+/// Cached latents that one prefill may expand at a time.
+double expanded_tokens(const spec::Plan& plan, double limit) {
   const double blocks = 1.0 * plan.micro_batching.max_num_seqs * plan.engine.block_size;
-  const double tokens = std::max(std::min(std::max(8.0 * plan.max_model_len, 4 * blocks), limit), blocks);
+  return std::max(std::min(std::max(8.0 * plan.max_model_len, 4 * blocks), limit), blocks);
+}
+
+/// What the profile run sees of that, which differs by version.
+double workspace_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules) {
+  if (a.kind != AttentionKind::mla) return 0;
+  const double tokens = expanded_tokens(plan, rules.value("mla_workspace_tokens"));
   const double heads = std::ceil(1.0 * a.heads / plan.parallel.tp);
-  return tokens * (heads * (2.0 * a.nope_dim + a.value_dim + a.rope_dim) + a.kv_lora_rank + a.rope_dim);
+  const double expanded = tokens * heads * (a.nope_dim + a.value_dim);
+  const double keys = tokens * (heads * (a.nope_dim + a.rope_dim) + a.kv_lora_rank + a.rope_dim);
+  return rules.value("mla_profiled_expansion") * expanded + rules.value("mla_profiled_keys") * keys;
 }
 
 double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double chunk = rules.value("moe_chunk_tokens");
-  const double workspace = rules.value("mla_workspace_tokens");
   double widest = 0;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const spec::Layer& layer = plan.model.layers[static_cast<std::size_t>(l)];
     if (l > stage.first_layer && layer == plan.model.layers[static_cast<std::size_t>(l) - 1]) continue;
     widest = std::max({widest, tokens * attention_elements(plan, layer.attention),
                        tokens * feed_forward_elements(plan, layer.feed_forward, chunk),
-                       workspace_elements(plan, layer.attention, workspace)});
+                       workspace_elements(plan, layer.attention, rules)});
   }
   return widest;
 }
 
+bool is_last(const spec::Plan& plan, const spec::Stage& stage) {
+  return stage.end_layer == static_cast<int>(plan.model.layers.size());
+}
+
+/// Matrix products keep a workspace in PyTorch's allocator, of a size by the card.
+double library_workspace(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  bool hopper = false;
+  for (const auto& group : stage.devices)
+    for (const int index : group)
+      hopper = hopper || plan.cluster.devices[static_cast<std::size_t>(index)].compute_capability >= 90;
+  return rules.value(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes");
+}
+
+/// Of one run with max_num_seqs sequences.
+double sampler_run_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  const double vocabulary = plan.model.vocabulary;
+  const double sequences = plan.micro_batching.max_num_seqs;
+  if (on_v2_runner(plan)) return sequences * vocabulary * rules.value("v2_sampler_bytes_per_logit");
+  const double rows = std::min(sequences, rules.value("sampler_buffer_rows"));
+  return vocabulary * (sequences * rules.value("sampler_bytes_per_logit") + 4 * rows);
+}
+
+/// What the sampler keeps from the start.
+double penalty_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  if (!on_v2_runner(plan)) return 0;
+  return 1.0 * plan.micro_batching.max_num_seqs * plan.model.vocabulary * rules.value("v2_penalty_bytes_per_logit");
+}
+
+/// Largest number of tokens that a graph is captured for.
+int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  const auto largest = static_cast<int>(rules.value("cuda_graph_tokens"));
+  const int usual = std::min(2 * std::min(plan.micro_batching.max_num_seqs, largest), largest);
+  const int wanted = is_gpt_oss(plan) ? static_cast<int>(rules.value("gpt_oss_graph_tokens")) : usual;
+  return std::min(wanted, std::max(usual, plan.micro_batching.max_num_batched_tokens));
+}
+
 }  // namespace
+
+bool is_gpt_oss(const spec::Plan& plan) { return plan.model.architecture == "GptOssForCausalLM"; }
+
+bool on_v2_runner(const spec::Plan& plan) {
+  // Asked for every stage of every partition, while the answer follows from little of the model.
+  static std::mutex mutex;
+  static std::map<std::tuple<std::string, std::string, spec::DType, bool, bool>, bool> known;
+  const auto& layers = plan.model.layers;
+  const bool experts = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
+    return layer.feed_forward.kind == FeedForwardKind::moe;
+  });
+  const bool hybrid = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
+    return layer.attention.kind == AttentionKind::linear;
+  });
+  const std::string version = plan.provenance.vllm.empty() ? engines::newest_vllm() : plan.provenance.vllm;
+  const std::lock_guard lock(mutex);
+  const auto [place, added] =
+      known.try_emplace({version, plan.model.architecture, plan.model.dtype, experts, hybrid}, false);
+  if (added) place->second = engines::default_runner(version, plan.model) == "V2";
+  return place->second;
+}
+
+bool graphs_in_budget(const spec::Plan& plan) {
+  return engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget") && !on_v2_runner(plan);
+}
+
+std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
+                                    const engines::MemoryRules& rules) {
+  for (int l = stage.first_layer; l < stage.end_layer; ++l) {
+    const spec::Attention& a = plan.model.layers[static_cast<std::size_t>(l)].attention;
+    if (a.kind != AttentionKind::mla) continue;
+    return bytes(rules.value("mla_workspace_beside") * expanded_tokens(plan, rules.value("mla_workspace_tokens")) *
+                 (a.kv_lora_rank + a.rope_dim) * spec::bytes_per_element(plan.model.activation_dtype));
+  }
+  return 0;
+}
 
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage,
                                    const engines::MemoryRules& rules) {
@@ -68,17 +154,19 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   const double copies = rules.value("forward_hidden_copies") + (plan.parallel.tp > 1 ? 1 : 0);
   const double forward = copies * hidden + element * widest_elements(plan, stage, rules);
   ActivationMemory out;
-  out.forward_bytes = bytes(forward + buffers);
+  const double workspace = library_workspace(plan, stage, rules);
+  out.forward_bytes = bytes(forward + buffers + workspace);
   double peak = forward;
   if (stage.tower) {
-    const double items = rules.value("encoder_tokens");
-    const double outputs = items * plan.model.hidden * element;
-    peak = std::max(forward + outputs, items * rules.value("encoder_bytes_per_token") + outputs);
+    const engines::EncoderLoad load = engines::encoder_load(plan);
+    const double outputs = static_cast<double>(load.tokens) * plan.model.hidden * element;
+    peak = std::max(forward + outputs, static_cast<double>(load.patches) * load.bytes_per_patch + outputs);
     out.encoder_bytes = bytes(peak - forward);
   }
-  if (stage.end_layer == static_cast<int>(plan.model.layers.size())) {
-    const double logits = 1.0 * plan.micro_batching.max_num_seqs * plan.model.vocabulary;
-    out.sampler_bytes = bytes(std::max(0.0, hidden + logits * rules.value("sampler_bytes_per_logit") - peak));
+  if (is_last(plan, stage)) {
+    const double run = sampler_run_bytes(plan, rules);
+    out.sampler_run_bytes = bytes(run);
+    out.sampler_bytes = bytes(penalty_bytes(plan, rules) + std::max(0.0, hidden + run - peak));
   }
   return out;
 }
@@ -91,11 +179,13 @@ int captured_sizes(int largest) {
 
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
   if (plan.engine.enforce_eager) return 0;
-  const int sequences = std::min(plan.micro_batching.max_num_seqs, 512);
-  int graphs = captured_sizes(std::min(2 * sequences, 512));
-  if (rules.value("cuda_graph_modes") > 1) graphs += captured_sizes(sequences);
+  const int tokens = graph_tokens(plan, rules);
+  int graphs = captured_sizes(tokens);
+  if (rules.value("cuda_graph_modes") > 1) graphs += captured_sizes(std::min(plan.micro_batching.max_num_seqs, tokens));
   const double layers = stage.end_layer - stage.first_layer;
-  return bytes(rules.value("cuda_graph_base_bytes") + graphs * layers * rules.value("cuda_graph_layer_bytes"));
+  const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes");
+  const double estimate = graphs_in_budget(plan) ? rules.value("cuda_graph_estimate_bytes") : 0;
+  return bytes(rules.value("cuda_graph_base_bytes") + graphs * layers * of_layer + estimate);
 }
 
 }  // namespace ppplan::cost

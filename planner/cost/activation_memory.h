@@ -5,17 +5,23 @@
 // element of the activations. The largest layer decides:
 //   forward   T e (3 h [+ h if t > 1: the reduced copy] + widest), on every stage but the first + 2 T e h of buffers
 //     gqa       (2 q + 2 k) d / t                    query, key, value, output
-//     mla       the workspace of prefill: W e ((q / t) ((n + v) + (n + r)) + c + r),
+//     mla       the workspace of prefill: up to 0.7 W e ((q / t) ((n + v) + (n + r)) + c + r), nothing where the
+//     profile
+//               run passes attention by (0.8 to 0.10), since 0.11 W e (q / t) (n + v),
 //               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block)
 //     linear    (2 (2 K + 2 V) + V) / t              K, V = key and value width
 //     dense     3 i / t                              gate and up, their product
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
-//   encoder   16 Ki tokens' patches and outputs where the stage has a tower
-//   sampler   max_num_seqs * vocabulary * bytes a logit, and hidden states of T tokens; it runs after the forward pass,
-//             so it adds what exceeds that
+//   encoder   patches and outputs of the largest items where the stage has a tower (engines/encoder_budget.h)
+//   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
+//   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
+//             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
+//             model runner V2: 2 bytes a logit there, and counts for penalties that stay, max_num_seqs * vocabulary *
+//             4 1/8 bytes
 //   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... up to min(2 max_num_seqs,
-//             512), decode sizes up to max_num_seqs a second time; none with enforce_eager
+//             512) (gpt-oss: 1,024), decode sizes up to max_num_seqs a second time; none with enforce_eager. Where the
+//             budget loses them it loses an estimate made before capture, which is larger
 // Source: vllm/v1/worker/gpu_model_runner.py (profile_run) and the layers at 017e9f4448; constants with their versions
 // and sources in planner/catalog/data/memory.json.
 #pragma once
@@ -29,11 +35,20 @@ namespace ppplan::cost {
 
 struct ActivationMemory {
   std::int64_t forward_bytes = 0;
-  std::int64_t encoder_bytes = 0;  // beyond the forward pass
-  std::int64_t sampler_bytes = 0;  // beyond both
+  std::int64_t encoder_bytes = 0;      // beyond the forward pass
+  std::int64_t sampler_bytes = 0;      // beyond both
+  std::int64_t sampler_run_bytes = 0;  // of the sampler's run alone
   bool operator==(const ActivationMemory&) const = default;
 };
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+/// What latent attention allocates for cached latents after the profile run, beside the budget: W e (c + r).
+std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
+                                    const engines::MemoryRules& rules);
+/// The model runner that vLLM chooses for the plan's model is V2.
+bool on_v2_runner(const spec::Plan& plan);
+bool is_gpt_oss(const spec::Plan& plan);
+/// An estimate of CUDA graphs is taken off the budget: since 0.21, not by model runner V2, whose estimate is 0.
+bool graphs_in_budget(const spec::Plan& plan);
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 /// Captured batch sizes up to `largest`.
 int captured_sizes(int largest);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/cost/activation_memory.h"
+#include "planner/cost/communicator_memory.h"
 #include "planner/cost/memory_account.h"
 #include "planner/engines/memory_rules.h"
 
@@ -25,12 +27,6 @@ class Corrections {
 const spec::Stage& fullest(const spec::Plan& plan) {
   return *std::min_element(plan.stages.begin(), plan.stages.end(),
                            [](const spec::Stage& a, const spec::Stage& b) { return a.kv_blocks < b.kv_blocks; });
-}
-
-std::int64_t non_torch_bytes(const spec::Plan& plan) {
-  const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
-  return std::llround(rules.value("non_torch_bytes") +
-                      (plan.parallel.tp > 1 ? rules.value("non_torch_group_bytes") : 0));
 }
 
 /// Blocks that make as many tokens in the server's log.
@@ -56,19 +52,19 @@ std::vector<spec::Correction> of_stage(const spec::Plan& plan, const spec::Obser
                                        const std::string& source) {
   const spec::Stage& stage = observed.stage ? plan.stages[static_cast<std::size_t>(*observed.stage)] : fullest(plan);
   const spec::StageMemory& m = stage.memory;
-  const bool graphs_in_budget = engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget");
+  const std::int64_t non_torch = non_torch_bytes(plan, stage, engines::memory_rules(plan.provenance.vllm));
   Corrections out(observed, source);
   const std::int64_t weights = m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes;
   if (observed.weights_bytes) out.add("weights", *observed.weights_bytes - weights);
-  const std::int64_t activation = m.activation_bytes - non_torch_bytes(plan) + m.sampler_bytes;
+  const std::int64_t activation = m.activation_bytes - non_torch + m.sampler_bytes;
   if (observed.activation_bytes) out.add("activation", *observed.activation_bytes - activation);
-  if (observed.non_torch_bytes) out.add("other", *observed.non_torch_bytes - non_torch_bytes(plan));
+  if (observed.non_torch_bytes) out.add("other", *observed.non_torch_bytes - non_torch);
   if (observed.graph_bytes) out.add("cuda_graph", *observed.graph_bytes - m.cuda_graph_bytes);
   const auto kv = reported_kv(plan, stage, observed);
   if (!kv) return out.list;
   std::int64_t explained = 0;
   for (const spec::Correction& it : out.list)
-    if (it.part != "cuda_graph" || graphs_in_budget) explained += it.delta_bytes;
+    if (it.part != "cuda_graph" || graphs_in_budget(plan)) explained += it.delta_bytes;
   out.add("kv", m.kv_bytes - explained - *kv);
   return out.list;
 }

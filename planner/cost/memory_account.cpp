@@ -6,6 +6,8 @@
 
 #include "planner/cost/activation_memory.h"
 #include "planner/cost/assess.h"
+#include "planner/cost/communicator_memory.h"
+#include "planner/cost/kernel_weights.h"
 
 namespace ppplan::cost {
 namespace {
@@ -38,29 +40,15 @@ spec::Sharding sharding(const spec::Plan& plan) {
   return {plan.parallel.tp, plan.engine.expert_parallel ? plan.parallel.tp * plan.parallel.dp : 0};
 }
 
-double rounded_up(double value, double multiple) { return std::ceil(value / multiple) * multiple; }
-
-/// What kernels of mxfp4 experts add by rounding their matrices up.
-std::int64_t padding_bytes(const spec::Plan& plan, const spec::Layer& layer) {
-  const spec::FeedForward& f = layer.feed_forward;
-  if (plan.model.expert_dtype != spec::DType::mxfp4 || f.kind != spec::FeedForwardKind::moe) return 0;
-  const MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
-  const spec::Sharding shards = sharding(plan);
-  const double experts = shards.expert_ranks > 0 ? std::ceil(1.0 * f.experts / shards.expert_ranks) : f.experts;
-  const double width = shards.expert_ranks > 0 ? f.intermediate : 1.0 * f.intermediate / shards.tp;
-  const double padded = rounded_up(plan.model.hidden, rules.value("mxfp4_hidden_multiple")) *
-                        rounded_up(width, rules.value("mxfp4_width_multiple"));
-  return bytes(3 * experts * (padded - plan.model.hidden * width) * spec::bytes_per_element(spec::DType::mxfp4));
-}
-
 std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
-  std::int64_t sum = 0;
+  const spec::Device& card = plan.cluster.devices[static_cast<std::size_t>(stage.devices.front().front())];
+  std::int64_t sum = rotary_table_bytes(plan.model);
   std::int64_t one = 0;
   const auto& layers = plan.model.layers;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const auto index = static_cast<std::size_t>(l);
     const bool known = l > stage.first_layer && !plan.model.stated && layers[index] == layers[index - 1];
-    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan)) + padding_bytes(plan, layers[index]);
+    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan)) + kernel_bytes(plan, layers[index], card);
     sum += one;
   }
   return sum;
@@ -98,7 +86,7 @@ Corrected corrected(const spec::Plan& plan, const spec::Stage& stage, const Memo
   for (const spec::Correction& it : plan.corrections) {
     if (it.stage && *it.stage != index) continue;
     const bool graphs = it.part == "cuda_graph";
-    (graphs && !rules.is("cuda_graphs_in_budget") ? out.graph_bytes : out.budget_bytes) += it.delta_bytes;
+    (graphs && !graphs_in_budget(plan) ? out.graph_bytes : out.budget_bytes) += it.delta_bytes;
     out.weights = out.weights || it.part == "weights";
     out.activation = out.activation || it.part == "activation";
     out.graphs = out.graphs || graphs;
@@ -113,9 +101,33 @@ Corrected corrected(const spec::Plan& plan, const spec::Stage& stage, const Memo
 
 double square(double value) { return value * value; }
 
+/// What of a card is neither the budget's nor free, and how well that is known.
+struct Beside {
+  std::int64_t bytes = 0;
+  std::int64_t warm_up_bytes = 0;  // of bytes: reserved by the sampler's second run beyond what it was counted with
+  bool fabric = false;             // communicators with multicast buffers
+  bool graphs_in_budget = false;
+};
+
+Beside beside(const spec::Plan& plan, const spec::Stage& stage, const ActivationMemory& activation,
+              const MemoryRules& rules) {
+  const CommunicatorMemory communicators = communicator_memory(plan, stage, rules);
+  const std::int64_t memory = smallest(plan, stage, [](const spec::Device& d) { return d.memory_bytes; });
+  const bool large = static_cast<double>(memory) >= rules.value("large_card_bytes");
+  Beside out;
+  if (is_gpt_oss(plan))
+    out.warm_up_bytes =
+        bytes(rules.value("gpt_oss_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
+  out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
+              out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules);
+  out.fabric = communicators.fabric;
+  out.graphs_in_budget = graphs_in_budget(plan);
+  return out;
+}
+
 /// Of the budget's parts, squared.
 double budget_doubt(const spec::StageMemory& m, const ActivationMemory& activation, const MemoryRules& rules,
-                    const Corrected& known, bool host) {
+                    const Corrected& known, const Beside& beside, bool host) {
   const std::int64_t weights = m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes;
   double sum = known.doubt_bytes;
   if (known.all) return sum;
@@ -126,15 +138,19 @@ double budget_doubt(const spec::StageMemory& m, const ActivationMemory& activati
     sum += square(rules.value("sampler_uncertainty") * static_cast<double>(activation.sampler_bytes));
   }
   if (!known.other && !host) sum += square(rules.value("non_torch_uncertainty_bytes"));
-  if (!known.graphs && m.cuda_graph_bytes > 0 && rules.is("cuda_graphs_in_budget"))
+  if (!known.other && beside.fabric) sum += square(rules.value("fabric_uncertainty_bytes"));
+  if (!known.graphs && m.cuda_graph_bytes > 0 && beside.graphs_in_budget)
     sum += square(rules.value("cuda_graph_uncertainty_bytes"));
   return sum;
 }
 
-double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const Corrected& known, bool host) {
+double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const Corrected& known, const Beside& beside,
+                     bool host) {
   if (host) return 0;
   double sum = square(rules.value("outside_uncertainty_bytes"));
-  if (m.cuda_graph_bytes > 0 && !rules.is("cuda_graphs_in_budget"))
+  sum += square(rules.value("warm_up_uncertainty") * static_cast<double>(beside.warm_up_bytes));
+  if (beside.fabric) sum += square(rules.value("fabric_uncertainty_bytes"));
+  if (m.cuda_graph_bytes > 0 && !beside.graphs_in_budget)
     sum += known.graphs ? square(rules.value("repeat_uncertainty_bytes"))
                         : square(rules.value("cuda_graph_uncertainty_bytes"));
   return sum;
@@ -168,11 +184,16 @@ std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, con
   });
 }
 
+/// KV of one request that a stage must have room for: of its own layers, and in the versions that compare the need of
+/// all layers with the worker that has least, of the whole model.
 std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,
                            std::int64_t tokens) {
-  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
-         engines::request_blocks(layout, tokens, plan.micro_batching.max_num_batched_tokens,
-                                 plan.micro_batching.in_flight);
+  const int batch = plan.micro_batching.max_num_batched_tokens, in_flight = plan.micro_batching.in_flight;
+  const std::int64_t own = engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
+                           engines::request_blocks(layout, tokens, batch, in_flight);
+  if (!engines::checks_whole_model(plan.provenance.vllm, plan.parallel.pp)) return own;
+  return std::max(own, engines::block_bytes(layout, 0, static_cast<int>(layout.page_bytes.size())) *
+                           engines::first_group_blocks(layout, tokens, batch, in_flight));
 }
 
 }  // namespace
@@ -190,28 +211,28 @@ int kv_end(const spec::Plan& plan, const spec::Stage& stage) {
 spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout) {
   const MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
   const bool host = on_host(plan, stage);
-  const bool in_budget = rules.is("cuda_graphs_in_budget");
   const Corrected known = corrected(plan, stage, rules);
   const ActivationMemory activation = activation_memory(plan, stage, rules);
   spec::StageMemory memory;
   add_weights(plan, stage, memory);
   memory.activation_bytes = activation.forward_bytes + activation.encoder_bytes;
   memory.sampler_bytes = activation.sampler_bytes;
+  const Beside more = host ? Beside{} : beside(plan, stage, activation, rules);
+  const bool in_budget = graphs_in_budget(plan);
   if (!host) {
-    const int devices = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp;
-    memory.activation_bytes +=
-        bytes(rules.value("non_torch_bytes") + (plan.parallel.tp > 1 ? rules.value("non_torch_group_bytes") : 0));
+    memory.activation_bytes += non_torch_bytes(plan, stage, rules);
     memory.cuda_graph_bytes = cuda_graph_bytes(plan, stage, rules);
-    memory.other_bytes = bytes(rules.value("context_bytes") + (devices > 1 ? rules.value("communicator_bytes") : 0)) +
-                         (in_budget ? 0 : std::max<std::int64_t>(0, memory.cuda_graph_bytes + known.graph_bytes));
+    memory.other_bytes =
+        more.bytes + (in_budget ? 0 : std::max<std::int64_t>(0, memory.cuda_graph_bytes + known.graph_bytes));
   }
   memory.reserve_bytes = known.budget_bytes;
   add_budget(plan, stage, memory, in_budget);
   const std::int64_t room = memory.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len);
   const std::int64_t outside = outside_bytes(plan, stage, memory) - memory.other_bytes;
   memory.margin_bytes = std::min(room, outside);
-  memory.uncertainty_bytes = bytes(std::sqrt(room <= outside ? budget_doubt(memory, activation, rules, known, host)
-                                                             : outside_doubt(memory, rules, known, host)));
+  memory.uncertainty_bytes =
+      bytes(std::sqrt(room <= outside ? budget_doubt(memory, activation, rules, known, more, host)
+                                      : outside_doubt(memory, rules, known, more, host)));
   return memory;
 }
 
@@ -259,16 +280,16 @@ namespace {
 /// What start-up does on one stage, in its order, and by how much each is short.
 std::optional<spec::Failure> stage_failure(const spec::Plan& plan, const spec::Stage& stage, std::size_t index,
                                            const engines::KvLayout& layout) {
-  const bool in_budget = engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget");
+  const bool in_budget = graphs_in_budget(plan);
   const spec::StageMemory& m = stage.memory;
   const std::int64_t graphs_beside = in_budget ? 0 : m.cuda_graph_bytes;
   const std::int64_t free = smallest(plan, stage, [](const spec::Device& device) { return device.free_bytes; });
-  const std::int64_t beside = m.other_bytes - std::min(m.other_bytes, graphs_beside);
+  const std::int64_t early = m.other_bytes - std::min(m.other_bytes, graphs_beside);
   const std::int64_t outside = outside_bytes(plan, stage, m);
   const std::int64_t weights = m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes;
-  const std::int64_t room = free - beside - weights;
+  const std::int64_t room = free - early - weights;
   const std::pair<const char*, std::int64_t> steps[] = {
-      {"weights", plan.engine.kv_cache_memory_bytes ? room : std::min(outside - beside, room)},
+      {"weights", plan.engine.kv_cache_memory_bytes ? room : std::min(outside - early, room)},
       {"profile", room - m.activation_bytes},
       {"sampler", room - m.activation_bytes - m.sampler_bytes},
       {"cuda_graph", room - (in_budget ? m.cuda_graph_bytes : 0)},

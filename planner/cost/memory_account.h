@@ -1,20 +1,23 @@
 // The memory of one stage on each of its devices, as vLLM accounts for it at start-up.
 //
 //   budget      ceil(utilization * memory); with kv_cache_memory_bytes what that and the other uses sum to
-//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes); mxfp4 experts with
-//               hidden width rounded up to 256 and their own to 128, as the kernels keep them
+//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes), and what the engine
+//               keeps because of them                                 (kernel_weights.h)
 //   embedding, head, tower   / tp where the stage holds them; a tied head beside the embedding is the same memory
 //   draft       draft layers on the last stage, with copies of embedding and head when there are several stages
-//   activation  peak of the profile run and what grows outside PyTorch in it; sampler: beyond that, on the last stage
-//   cuda_graph  of the budget since 0.21, beside it before          (activation_memory.h)
-//   reserve     corrections that a measured start-up gave for the stage, or for all stages
-//   other       CUDA context and communicators, and CUDA graphs where they are beside the budget
+//   activation  peak of the profile run and what grows outside PyTorch in it (communicators of a fabric too); sampler:
+//   beyond that, on the last stage cuda_graph  of the budget since 0.21, beside it before and with model runner V2
+//   (activation_memory.h) reserve     corrections that a measured start-up gave for the stage, or for all stages other
+//   CUDA context, communicators (communicator_memory.h), CUDA graphs where they are beside the budget, and
+//               for gpt-oss since 0.17 what the sampler's second run, after KV cache and graphs, reserves beyond that
 //   kv          budget - all of the above but `other`
 //   blocks      floor of kv over the bytes of a block                 (engines/kv_groups.h)
-//   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other)
+//   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other); in 0.14 and
+//               0.15 one request is the whole model's on every stage  (memory.json, kv_check_whole_model)
 //   uncertainty root of the sum of squares of what each part of the smaller margin may be off by: 0.5 % of weights,
 //               25 % of the forward pass, 15 % of the sampler, 50 % of an encoder, 0.3 GiB of graphs, 0.1 GiB outside
-//               PyTorch; beside the budget 0.15 GiB (and graphs). A part that a correction covers counts with 64 MiB
+//               PyTorch; beside the budget 0.15 GiB, graphs, half of the sampler's second run; on both sides 0.3 GiB of
+//               communicators on a fabric. A part that a correction covers counts with 64 MiB
 //               and 10 % of the correction instead; one of "kv" covers all of the budget's parts.
 //   verdict     TIGHT when |margin| < uncertainty, else FITS or OOM by its sign
 //   failure     the first that is short, in the order of a start-up: free memory for the budget, weights, profile run,

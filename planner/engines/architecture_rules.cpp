@@ -5,6 +5,7 @@
 
 #include "planner/catalog/catalog.h"
 #include "planner/engines/vllm_partition.h"
+#include "planner/engines/vllm_version.h"
 
 namespace ppplan::engines {
 namespace {
@@ -42,6 +43,8 @@ bool divides_kv_heads(int kv_heads, int tp) { return kv_heads >= tp ? kv_heads %
 std::string attention_fault(const spec::Attention& attention, int tp) {
   if (attention.kind == AttentionKind::none) return "";
   if (attention.kind == AttentionKind::linear) {
+    // One group of states (Mamba-2) is copied to every rank.
+    if (attention.key_heads == 1) return counted_fault(attention.value_heads, "value heads of linear attention", tp);
     const std::string keys = counted_fault(attention.key_heads, "key heads of linear attention", tp);
     return keys.empty() ? counted_fault(attention.value_heads, "value heads of linear attention", tp) : keys;
   }
@@ -84,6 +87,21 @@ bool is_there(const std::string& where, const spec::ModelSpec& model, int stage,
   return first || (where == "first_and_tied_last" && last && model.tied_embedding);
 }
 
+/// Versions whose model file, or list of models, has no pipeline for it.
+std::string refusal(const spec::ModelSpec& model, const std::string& version) {
+  const auto rules = rules_of(model.architecture);
+  const auto list = rules ? rules->find("refused") : std::nullopt;
+  if (!list) return "";
+  const VllmVersion asked = vllm_version(version);
+  for (const Node& row : list->items()) {
+    const std::string before = row.at("before").text();
+    if (asked < vllm_version(row.at("since").text()) || asked >= vllm_version(before)) continue;
+    return "vLLM " + version + " has no pipeline for " + model.architecture + ": " + row.at("reason").text() +
+           "; tensor parallelism (--tp, --pp 1) or vLLM " + before + " and later can";
+  }
+  return "";
+}
+
 }  // namespace
 
 Holdings holdings(const spec::ModelSpec& model, int stage, int stages, bool draft) {
@@ -104,12 +122,12 @@ bool ends_on_every_stage(const spec::ModelSpec& model) {
   return word(model, "embedding", "first") == "every" && word(model, "head", "last") == "every";
 }
 
-std::string pipeline_fault(const spec::ModelSpec& model, int stages) {
+std::string pipeline_fault(const spec::ModelSpec& model, int stages, const std::string& version) {
   if (stages < 1) return "a pipeline of " + std::to_string(stages) + " stages, at least 1 is needed";
   const auto layers = static_cast<int>(model.layers.size());
   if (stages > layers)
     return std::to_string(stages) + " stages of " + std::to_string(layers) + " layers, every stage needs at least 1";
-  return stages > 1 ? word(model, "refused", "") : "";
+  return stages > 1 && !version.empty() ? refusal(model, version) : "";
 }
 
 std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel) {

@@ -213,11 +213,24 @@ std::int64_t blocks_in(const KvLayout& layout, int first, int end, std::int64_t 
   return std::max<std::int64_t>(0, bytes) / block;
 }
 
+namespace {
+
+std::int64_t pending_tokens(const KvLayout& layout, std::int64_t batch_tokens, int in_flight) {
+  return batch_tokens * (layout.window_of_every_batch ? in_flight : 1);
+}
+
+}  // namespace
+
 std::int64_t request_blocks(const KvLayout& layout, std::int64_t tokens, std::int64_t batch_tokens, int in_flight) {
-  const std::int64_t pending = batch_tokens * (layout.window_of_every_batch ? in_flight : 1);
+  const std::int64_t pending = pending_tokens(layout, batch_tokens, in_flight);
   std::int64_t blocks = 0;
   for (const KvGroup& group : layout.groups) blocks += group_blocks(group, tokens, pending);
   return blocks;
+}
+
+std::int64_t first_group_blocks(const KvLayout& layout, std::int64_t tokens, std::int64_t batch_tokens, int in_flight) {
+  if (layout.groups.empty()) return 0;
+  return group_blocks(layout.groups.front(), tokens, pending_tokens(layout, batch_tokens, in_flight));
 }
 
 std::int64_t tokens_of(const KvLayout& layout, std::int64_t blocks, std::int64_t max_model_len,

@@ -58,6 +58,8 @@ inline constexpr std::int64_t most_blocks = std::int64_t{1} << 40;
 std::int64_t blocks_in(const KvLayout& layout, int first, int end, std::int64_t bytes);
 /// Of one request of `tokens`. `batch_tokens` = max_num_batched_tokens.
 std::int64_t request_blocks(const KvLayout& layout, std::int64_t tokens, std::int64_t batch_tokens, int in_flight);
+/// The same of the first group alone: all that the check over the whole model counts (0.14 and 0.15).
+std::int64_t first_group_blocks(const KvLayout& layout, std::int64_t tokens, std::int64_t batch_tokens, int in_flight);
 /// What the server's log calls the size of the cache, for a server whose longest request has `max_model_len` tokens.
 std::int64_t tokens_of(const KvLayout& layout, std::int64_t blocks, std::int64_t max_model_len,
                        std::int64_t batch_tokens, int in_flight);

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "planner/engines/log_values.h"
+#include "planner/engines/memory_rules.h"
 
 namespace ppplan::engines {
 namespace {
@@ -134,6 +135,11 @@ Advice for_context(const VllmLog& log) {
     out.push_back(fmt::format("--max-model-len {} starts, as the log itself says", *failure.longest_model_len));
   else
     out.push_back("--max-model-len lower than now (" + setting_text(log, "max_model_len") + ")");
+  if (checked_whole_model(log)) {
+    out.push_back("vLLM 0.16 or later, which compares each stage's own layers with its own memory");
+    out.push_back(fmt::format("--tensor-parallel-size (now {}) in place of stages divides what the check counts",
+                              log.parallel.tp));
+  }
   move_layers(log, out);
   raise_utilization(log, out);
   smaller_kv(log, out);
@@ -283,6 +289,11 @@ const LogWorker* least_kv(const VllmLog& log, std::optional<int> stage) {
     if (!least || (worker.kv_bytes && (!least->kv_bytes || *worker.kv_bytes < *least->kv_bytes))) least = &worker;
   }
   return least;
+}
+
+bool checked_whole_model(const VllmLog& log) {
+  if (!log.failure || log.failure->place != "context" || log.version.empty() || log.parallel.pp < 2) return false;
+  return checks_whole_model(log.version, log.parallel.pp);
 }
 
 std::vector<std::string> advice_for(const VllmLog& log) {

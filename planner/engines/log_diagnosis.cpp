@@ -68,6 +68,12 @@ std::string context_cause(const VllmLog& log, const LogFailure& failure) {
         fmt::format(" and {} has {}", failure.stage && log.parallel.pp > 1 ? who(log, failure) : "the tightest worker",
                     size_text(*failure.available_bytes));
   if (failure.longest_model_len) out += fmt::format("; {} tokens fit", *failure.longest_model_len);
+  if (checked_whole_model(log))
+    out += fmt::format(
+        "; vLLM {} counts all layers of the model against the worker with least, where each of the {} stages keeps "
+        "only "
+        "its own: a false alarm of 0.14 and 0.15 (pull request 33698)",
+        log.version, log.parallel.pp);
   return out;
 }
 

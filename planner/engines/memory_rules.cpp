@@ -49,4 +49,8 @@ const MemoryRules& memory_rules(const std::string& version) {
   return *rules;
 }
 
+bool checks_whole_model(const std::string& version, int stages) {
+  return stages > 1 && memory_rules(version).is("kv_check_whole_model");
+}
+
 }  // namespace ppplan::engines

@@ -20,5 +20,8 @@ class MemoryRules {
 
 /// Of a version; "" = the newest. Read once per version. Throws InputError for what is no version, and for broken data.
 const MemoryRules& memory_rules(const std::string& version);
+/// True where the server compares the KV cache of one request over all layers of the model with the stage that has
+/// least, of several stages.
+bool checks_whole_model(const std::string& version, int stages);
 
 }  // namespace ppplan::engines

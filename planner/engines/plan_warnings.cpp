@@ -6,6 +6,7 @@
 
 #include "planner/engines/dtype_support.h"
 #include "planner/engines/launch_words.h"
+#include "planner/engines/memory_rules.h"
 #include "planner/engines/vllm_flags.h"
 #include "planner/engines/vllm_partition.h"
 #include "planner/engines/vllm_rules.h"
@@ -86,6 +87,16 @@ Warning asynchronous_on_v1(const spec::Plan& plan) {
          " on model runner V1, where decode steps of different stages then do not overlap: add --no-async-scheduling";
 }
 
+/// A plan that needs less than the check asks for would start on other versions.
+Warning whole_model_check(const spec::Plan& plan) {
+  if (!checks_whole_model(plan_version(plan), plan.parallel.pp)) return std::nullopt;
+  return "vLLM " + plan_version(plan) + " compares the KV cache of one request over all " +
+         std::to_string(plan.model.layers.size()) +
+         " layers with the stage that has least, although a stage keeps only its own (fixed by pull request 33698): "
+         "vLLM 0.16 and later start with longer requests" +
+         (plan.longest_context > 0 ? ", here --max-model-len may be " + std::to_string(plan.longest_context) : "");
+}
+
 Warning speculation(const spec::Plan& plan) {
   if (plan.parallel.pp == 1 || !plan.engine.draft) return std::nullopt;
   return "speculative decoding with pipeline parallelism is reported broken in vLLM (issues 49355, 52069, 52071), and "
@@ -135,9 +146,9 @@ Warning past_the_table(const spec::Plan& plan) {
 
 std::vector<std::string> launch_warnings(const spec::Plan& plan) {
   std::vector<std::string> out;
-  for (const Warning& warning :
-       {past_the_table(plan), few_sequences(plan), more_than_free(plan), high_share(plan), asynchronous_on_v1(plan),
-        cohorts(plan), speculation(plan), missing_flag(plan), stored_only(plan), other_split(plan)})
+  for (const Warning& warning : {past_the_table(plan), few_sequences(plan), more_than_free(plan), high_share(plan),
+                                 asynchronous_on_v1(plan), cohorts(plan), whole_model_check(plan), speculation(plan),
+                                 missing_flag(plan), stored_only(plan), other_split(plan)})
     if (warning) out.push_back(*warning);
   return out;
 }

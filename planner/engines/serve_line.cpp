@@ -290,6 +290,8 @@ ServeLine read_serve_line(const std::string& text, const std::string& version) {
   no_server();
 }
 
+bool starts_server(const Words& words) { return start_of(words).has_value(); }
+
 std::optional<std::int64_t> human_readable_int(const std::string& text) {
   const bool negative = text.starts_with('-');
   std::string digits = text.substr(negative ? 1 : 0);

@@ -29,6 +29,9 @@ ServeLine read_serve_line(const std::vector<std::string>& words, const std::stri
 /// The first vLLM server's command of a pasted text (shell_text.h); NAME=value and export lines before it count.
 ServeLine read_serve_line(const std::string& text, const std::string& version);
 
+/// True when some of the words start a server that read_serve_line reads.
+bool starts_server(const std::vector<std::string>& words);
+
 /// A whole number as vLLM's flags accept them: "4096", "32k" (32000), "32K" (32768), "1.5k" (1500), "-1". Suffixes
 /// k m g t are powers of 1000, K M G T of 1024; only the former take a fraction.
 std::optional<std::int64_t> human_readable_int(const std::string& text);

@@ -45,11 +45,17 @@ bool is_quantized(const spec::ModelSpec& model) {
 
 bool slides(const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::sliding_window; }
 
+bool is_hybrid(const spec::ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(),
+                     [](const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::linear; });
+}
+
 bool on_v2_runner(const std::string& version, const spec::ModelSpec& model) {
   if (is_quantized(model) && !vllm_rule(version, "v2_runner_quantized").boolean()) return false;
   for (const Node& entry : vllm_rule(version, "v2_runner").items()) {
     const std::string name = entry.text();
-    if (name == model.architecture || name == "all" || (name == "dense" && !any_experts(model))) return true;
+    if (name == model.architecture || name == "all" || (name == "dense" && !any_experts(model) && !is_hybrid(model)))
+      return true;
   }
   return false;
 }

@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iomanip>
-#include <numeric>
 #include <sstream>
 
 #include "planner/input/input_error.h"
@@ -54,21 +53,6 @@ std::string position(std::string_view text, std::size_t byte) {
   const auto last = before.rfind('\n');
   const auto column = before.size() - (last == std::string_view::npos ? 0 : last + 1) + 1;
   return "line " + std::to_string(line) + ", column " + std::to_string(column);
-}
-
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1)});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
 }
 
 }  // namespace
@@ -190,19 +174,6 @@ void write_text(const std::string& path, std::string_view text) {
   out << text;
   out.close();
   if (!out) throw InputError(path, "", "a place that can be written", "one that cannot");
-}
-
-std::string nearest(std::string_view word, const std::vector<std::string>& candidates) {
-  std::string best;
-  std::size_t distance = word.size() / 3 + 2;
-  for (const std::string& candidate : candidates) {
-    const std::size_t here = edit_distance(word, candidate);
-    if (here < distance) {
-      distance = here;
-      best = candidate;
-    }
-  }
-  return best;
 }
 
 }  // namespace ppplan::input

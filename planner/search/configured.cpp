@@ -6,6 +6,7 @@
 #include <atomic>
 
 #include "planner/cost/assess.h"
+#include "planner/engines/architecture_rules.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
 #include "planner/search/build_plan.h"
@@ -55,6 +56,9 @@ spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Eva
   if (const std::string fault = order_fault(question, given_order(parallel)); !fault.empty())
     throw input::InputError("--dtype", "", "a number format that vLLM " + question.vllm + " runs on these cards",
                             fault);
+  if (parallel.pp <= question.layers)
+    if (const std::string fault = engines::pipeline_fault(request.model, parallel.pp, question.vllm); !fault.empty())
+      throw input::InputError("--pp", "", "a degree that vLLM " + question.vllm + " runs this model with", fault);
   spec::Plan plan = build_plan(question, parallel, stated_setting(question, parallel),
                                first_partition(question, parallel.pp), given_order(parallel));
   cost::assess_memory(plan);

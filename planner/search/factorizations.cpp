@@ -48,7 +48,7 @@ void find_fault(const Question& question, Factorization& it) {
       !fault.empty()) {
     it.kind = "heads not divisible by TP";
     it.reason = fmt::format("TP {}: {}", tp, fault);
-  } else if (const std::string refused = engines::pipeline_fault(question.request.model, pp);
+  } else if (const std::string refused = engines::pipeline_fault(question.request.model, pp, question.vllm);
              pp <= question.layers && !refused.empty()) {
     it.kind = "vLLM has no pipeline for the model";
     it.reason = refused;

@@ -22,12 +22,11 @@ double layer_bytes(const spec::Plan& plan, const engines::KvLayout& layout, int 
   alone.end_layer = layer + 1;
   alone.embedding = alone.head = alone.tower = false;
   const spec::StageMemory memory = cost::stage_memory(plan, alone, layout);
-  double bytes = static_cast<double>(memory.weights_bytes);
-  if (memory.cuda_graph_bytes > 0 && rules.is("cuda_graphs_in_budget")) {
-    spec::Stage empty = alone;
-    empty.end_layer = layer;
+  spec::Stage empty = alone;
+  empty.end_layer = layer;
+  double bytes = static_cast<double>(memory.weights_bytes - cost::stage_memory(plan, empty, layout).weights_bytes);
+  if (memory.cuda_graph_bytes > 0 && cost::graphs_in_budget(plan))
     bytes += static_cast<double>(memory.cuda_graph_bytes - cost::cuda_graph_bytes(plan, empty, rules));
-  }
   return bytes;
 }
 

@@ -55,14 +55,21 @@ int state_bytes(const ConfigFields& config) {
   return 4;
 }
 
-Attention linear_from(const ConfigFields& config) {
+/// Fields are named as in Qwen's configs unless the family has names of its own (member "linear"). A Mamba-2 layer is
+/// one: its groups and states are the key heads and their dimension, its heads the value heads. Counted that way, its
+/// time step's projection comes twice, less than 1 % of the layer.
+Attention linear_from(const ConfigFields& config, const Family& family) {
+  const auto names = family.rules.find("linear");
+  const auto size = [&](const char* part, const char* usual, int most) {
+    return config.count(names ? names->at(part).text() : usual, 1, most);
+  };
   Attention out;
   out.kind = AttentionKind::linear;
-  out.key_heads = config.count("linear_num_key_heads", 1, most_heads);
-  out.value_heads = config.count("linear_num_value_heads", 1, most_heads);
-  out.key_head_dim = config.count("linear_key_head_dim", 1, most_head_dim);
-  out.value_head_dim = config.count("linear_value_head_dim", 1, most_head_dim);
-  out.conv_kernel = config.count("linear_conv_kernel_dim", 1, most_head_dim);
+  out.key_heads = size("key_heads", "linear_num_key_heads", most_heads);
+  out.value_heads = size("value_heads", "linear_num_value_heads", most_heads);
+  out.key_head_dim = size("key_head_dim", "linear_key_head_dim", most_head_dim);
+  out.value_head_dim = size("value_head_dim", "linear_value_head_dim", most_head_dim);
+  out.conv_kernel = size("conv_kernel", "linear_conv_kernel_dim", most_head_dim);
   out.state_bytes_per_element = state_bytes(config);
   return out;
 }
@@ -74,15 +81,18 @@ Attention within(Attention attention, AttentionKind kind, const Node& window) {
 }
 
 /// One layer's attention by the word that layer_types has for it.
-Attention typed(const ConfigFields& config, const Attention& full, const Node& where, const std::string& type) {
+Attention typed(const ConfigFields& config, const Family& family, const Attention& full, const Node& where,
+                const std::string& type) {
   if (type == "sliding_attention") return within(full, AttentionKind::sliding_window, config.at("sliding_window"));
   if (type == "chunked_attention") {
     const auto chunk = config.find("attention_chunk_size");
     return chunk ? within(full, AttentionKind::chunked, *chunk) : full;
   }
-  if (type == "linear_attention") return linear_from(config);
-  if (type == "full_attention" || type == "deepseek_sparse_attention") return full;
-  where.fail("full_attention, sliding_attention, chunked_attention, linear_attention or deepseek_sparse_attention");
+  if (type == "linear_attention" || type == "mamba") return linear_from(config, family);
+  if (type == "full_attention" || type == "attention" || type == "deepseek_sparse_attention") return full;
+  where.fail(
+      "full_attention, attention, sliding_attention, chunked_attention, linear_attention, mamba or "
+      "deepseek_sparse_attention");
 }
 
 /// layer_types, of which a draft layer's words may follow the layers'.
@@ -139,7 +149,7 @@ std::vector<Attention> read_attention(const ConfigFields& config, const Family& 
   const auto stated = config.find("layer_types");
   std::vector<Attention> out;
   for (const std::string& type : types_of(config, family, layers))
-    out.push_back(typed(config, full, stated ? *stated : config.file(), type));
+    out.push_back(typed(config, family, full, stated ? *stated : config.file(), type));
   return out;
 }
 

@@ -68,6 +68,8 @@ void mark_interleaved(const ConfigFields& config, Marks& marks) {
 
 Marks expert_layers(const ConfigFields& config, const Node& rules, int layers) {
   Marks marks(static_cast<std::size_t>(layers), true);
+  // Small models of a family state that they have none (Granite 4).
+  if (config.count_or(rules.at("count").text(), 1, 0, most_experts) == 0) return Marks(marks.size(), false);
   const std::string pattern = rules.at("pattern").text();
   if (pattern == "after_dense") mark_after_dense(config, marks);
   if (pattern == "sparse_steps") mark_sparse_steps(config, marks);

@@ -119,6 +119,17 @@ std::int64_t most_slots(const KvPool& pool, std::int64_t first, std::int64_t end
   return most;
 }
 
+/// Of layers [first, end).
+std::int64_t block_bytes(const KvPool& pool, const std::vector<Kept>& kept, bool summed, std::int64_t first,
+                         std::int64_t end) {
+  std::int64_t sum = 0, page = 0;
+  for (std::int64_t l = first; l < end; ++l) {
+    sum += std::get<3>(kept[static_cast<std::size_t>(l)]);
+    page = std::max(page, std::get<3>(kept[static_cast<std::size_t>(l)]));
+  }
+  return summed ? sum : page * most_slots(pool, first, end);
+}
+
 }  // namespace
 
 KvPool kv_pool(const PlanFacts& plan) {
@@ -136,31 +147,31 @@ KvPool kv_pool(const PlanFacts& plan) {
     if (buckets.size() > 1) unify(kept);
     deal(pool, buckets_of(kept), buckets.size() > 1 ? memory_constant("kv_even_groups", plan.vllm) : 1);
   }
+  const auto all = static_cast<std::int64_t>(kept.size());
   for (const StageFacts& stage : plan.stages) {
     const bool last = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
-    const std::int64_t end = last ? static_cast<std::int64_t>(kept.size()) : stage.end_layer;
-    std::int64_t sum = 0, page = 0;
-    for (std::int64_t l = stage.first_layer; l < end; ++l) {
-      sum += std::get<3>(kept[static_cast<std::size_t>(l)]);
-      page = std::max(page, std::get<3>(kept[static_cast<std::size_t>(l)]));
-    }
-    pool.stage_block_bytes.push_back(summed ? sum : page * most_slots(pool, stage.first_layer, end));
+    pool.stage_block_bytes.push_back(block_bytes(pool, kept, summed, stage.first_layer, last ? all : stage.end_layer));
   }
+  if (plan.pp > 1 && memory_constant("kv_check_whole_model", plan.vllm) != 0)
+    pool.checked_block_bytes = block_bytes(pool, kept, summed, 0, all);
   return pool;
+}
+
+std::int64_t KvPool::blocks_of(const Group& group, std::int64_t tokens) const {
+  const std::int64_t reach = group.window + tokens_in_flight;
+  if (group.attention == "linear") return 1;
+  if (group.attention == "sliding_window") return up(std::min(reach - 1, tokens), group.block_tokens) + 1;
+  return up(group.attention == "chunked" ? std::min(reach, tokens) : tokens, group.block_tokens);
 }
 
 std::int64_t KvPool::request_blocks(std::int64_t tokens) const {
   std::int64_t blocks = 0;
-  for (const Group& group : groups) {
-    const std::int64_t reach = group.window + tokens_in_flight;
-    if (group.attention == "linear")
-      blocks += 1;
-    else if (group.attention == "sliding_window")
-      blocks += up(std::min(reach - 1, tokens), group.block_tokens) + 1;
-    else
-      blocks += up(group.attention == "chunked" ? std::min(reach, tokens) : tokens, group.block_tokens);
-  }
+  for (const Group& group : groups) blocks += blocks_of(group, tokens);
   return blocks;
+}
+
+std::int64_t KvPool::checked_bytes(std::int64_t tokens) const {
+  return checked_block_bytes == 0 ? 0 : checked_block_bytes * blocks_of(groups.front(), tokens);
 }
 
 std::int64_t KvPool::tokens(std::int64_t blocks, std::int64_t max_model_len) const {

@@ -17,6 +17,9 @@ struct KvPool {
   std::vector<std::int64_t> stage_block_bytes;  // [stage]; 0 where a stage keeps nothing
   /// Blocks that a request of `tokens` takes, over all groups.
   std::int64_t request_blocks(std::int64_t tokens) const;
+  /// What the check over the whole model asks of the stage with least (0.14 and 0.15, several stages): all layers, the
+  /// blocks of the first group alone; 0 in other versions.
+  std::int64_t checked_bytes(std::int64_t tokens) const;
   /// As the server's log counts the tokens of that many blocks.
   std::int64_t tokens(std::int64_t blocks, std::int64_t max_model_len) const;
 
@@ -28,6 +31,10 @@ struct KvPool {
   std::vector<Group> groups;
   std::int64_t tokens_in_flight = 0;
   bool counts_requests = true;
+  std::int64_t checked_block_bytes = 0;  // of the whole model where the version checks that
+
+ private:
+  std::int64_t blocks_of(const Group& group, std::int64_t tokens) const;
 };
 
 /// Needs PlanFacts::sound().

@@ -10,7 +10,6 @@
 namespace ppplan::verify {
 namespace {
 
-/// "0.8.5.post1" -> {0, 8, 5}; what follows three numbers does not matter.
 std::vector<int> numbers(const std::string& text) {
   std::vector<int> out = {0, 0, 0};
   std::size_t part = 0;
@@ -39,6 +38,8 @@ std::map<std::string, std::vector<Row>> rows() {
 
 }  // namespace
 
+std::vector<int> version_numbers(const std::string& text) { return numbers(text); }
+
 double memory_constant(const std::string& name, const std::string& version) {
   static const std::map<std::string, std::vector<Row>> known = rows();
   const std::vector<int> asked = version.empty() ? std::vector<int>{1 << 20} : numbers(version);
@@ -48,6 +49,10 @@ double memory_constant(const std::string& name, const std::string& version) {
       if (row.since <= asked && (!best || best->since <= row.since)) best = row;
   if (!best) throw input::InputError("catalog:memory.json", "/constants", "a row named " + name, "none");
   return best->value;
+}
+
+bool is_until(const std::string& since, const std::string& version) {
+  return version.empty() || numbers(since) <= numbers(version);
 }
 
 }  // namespace ppplan::verify

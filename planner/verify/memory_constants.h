@@ -2,10 +2,15 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 namespace ppplan::verify {
 
+/// "0.8.5.post1" -> {0, 8, 5}; what follows three numbers does not matter.
+std::vector<int> version_numbers(const std::string& text);
 /// The value of `name` for a version such as "0.26"; "" = the newest. Throws InputError when there is none.
 double memory_constant(const std::string& name, const std::string& version);
+/// True when a rule of `since` holds for `version`; "" = the newest, for which all do.
+bool is_until(const std::string& since, const std::string& version);
 
 }  // namespace ppplan::verify

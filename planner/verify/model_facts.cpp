@@ -5,9 +5,25 @@
 #include <map>
 
 namespace ppplan::verify {
-namespace {
 
 using input::Node;
+
+/// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and zero point per 128.
+double element_bytes(const Node& node) {
+  static const std::map<std::string, double> known = {{"fp32", 4},
+                                                      {"bf16", 2},
+                                                      {"fp16", 2},
+                                                      {"fp8", 1},
+                                                      {"int8", 1},
+                                                      {"int4", 0.5 + 4.0 / 128},
+                                                      {"nvfp4", 0.5 + 1.0 / 16},
+                                                      {"mxfp4", 0.5 + 1.0 / 32}};
+  const auto found = known.find(node.text());
+  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, nvfp4 or mxfp4");
+  return found->second;
+}
+
+namespace {
 
 constexpr std::int64_t most = 1 << 30;
 constexpr std::int64_t most_bytes = std::int64_t{1} << 53;
@@ -22,21 +38,6 @@ bool has(const Node& node, const char* key) {
   return found && found->boolean();
 }
 
-/// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and zero point per 128.
-double format_bytes(const Node& node) {
-  static const std::map<std::string, double> known = {{"fp32", 4},
-                                                      {"bf16", 2},
-                                                      {"fp16", 2},
-                                                      {"fp8", 1},
-                                                      {"int8", 1},
-                                                      {"int4", 0.5 + 4.0 / 128},
-                                                      {"nvfp4", 0.5 + 1.0 / 16},
-                                                      {"mxfp4", 0.5 + 1.0 / 32}};
-  const auto found = known.find(node.text());
-  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, nvfp4 or mxfp4");
-  return found->second;
-}
-
 /// Bytes per element of the model's kinds of tensors.
 struct Formats {
   double hidden = 0;
@@ -48,14 +49,14 @@ Formats formats_of(const Node& model) {
   Formats out;
   const auto or_else = [&](const char* key, double otherwise) {
     const auto found = model.find(key);
-    return found ? format_bytes(*found) : otherwise;
+    return found ? element_bytes(*found) : otherwise;
   };
   out.hidden = whole(model, "hidden");
-  out.dense = format_bytes(model.at("dtype"));
+  out.dense = element_bytes(model.at("dtype"));
   out.attention = or_else("attention_dtype", out.dense);
   out.expert = or_else("expert_dtype", out.dense);
   out.plain = or_else("activation_dtype", model.at("dtype").text() == "fp32" ? 4 : 2);
-  out.kv = format_bytes(model.at("kv_dtype"));
+  out.kv = element_bytes(model.at("kv_dtype"));
   out.kv_fp8 = model.at("kv_dtype").text() == "fp8";
   return out;
 }
@@ -76,7 +77,8 @@ void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
   const double n = whole(a, "heads"), qr = whole(a, "q_lora_rank", 0), c = whole(a, "kv_lora_rank");
   const double nope = whole(a, "nope_dim", 0), rope = whole(a, "rope_dim", 0), v = whole(a, "value_dim");
   const double keys = whole(a, "index_heads", 0), dim = whole(a, "index_dim", 0);
-  out.even_bytes += f.attention * ((qr > 0 ? qr : f.hidden) * n * (nope + rope) + c * n * (nope + v) + n * v * f.hidden);
+  out.even_bytes +=
+      f.attention * ((qr > 0 ? qr : f.hidden) * n * (nope + rope) + c * n * (nope + v) + n * v * f.hidden);
   out.whole_bytes += f.attention * f.hidden * (qr + c + rope) + f.plain * (qr + c);
   out.latent_bytes = (c + rope) * f.kv;
   out.kv_heads = 0;

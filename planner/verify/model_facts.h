@@ -30,10 +30,10 @@ struct LayerFacts {
   double whole_bytes = 0;
   double expert_bytes = 0;
   std::int64_t experts = 0;
-  double latent_bytes = 0;     // of one token with mla, indexer included: the same on every rank
-  double state_channels = 0;   // of the convolution, over all ranks, kept for state_taps tokens each
+  double latent_bytes = 0;    // of one token with mla, indexer included: the same on every rank
+  double state_channels = 0;  // of the convolution, over all ranks, kept for state_taps tokens each
   double state_taps = 0;
-  double channel_bytes = 2;    // per element of the convolution's state
+  double channel_bytes = 2;      // per element of the convolution's state
   std::int64_t state_heads = 0;  // of the recurrence, each with head_state elements
   double head_state = 0;
   double recurrent_bytes = 2;  // per element of the recurrent state
@@ -42,16 +42,18 @@ struct LayerFacts {
 
 struct ModelFacts {
   std::vector<LayerFacts> layers;
-  double end_bytes = 0;  // of the embedding by its dimensions; the head has as many
+  double end_bytes = 0;        // of the embedding by its dimensions; the head has as many
   double embedding_bytes = 0;  // as the checkpoint states them, else end_bytes
   double head_bytes = 0;
-  double norm_bytes = 0;   // the final one
+  double norm_bytes = 0;  // the final one
   double tower_bytes = 0;
   bool tied = false;
   std::vector<LayerFacts> draft_layers;
   double draft_join_bytes = 0;  // projection [2 h, h] and three norms of all draft layers, whole on every rank
 };
 
+/// Of a number format's name, scales and zero points included.
+double element_bytes(const input::Node& format);
 /// Throws InputError for missing or impossible dimensions.
 ModelFacts model_facts(const input::Node& model);
 

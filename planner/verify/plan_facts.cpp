@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "planner/verify/memory_constants.h"
+#include "planner/verify/kernel_facts.h"
+#include "planner/verify/model_runner.h"
 
 namespace ppplan::verify {
 namespace {
@@ -30,7 +31,9 @@ std::vector<DeviceFacts> read_devices(const Node& list) {
   for (const Node& item : list.items()) {
     if (item.at("index").integer() != static_cast<std::int64_t>(out.size()))
       item.at("index").fail(std::to_string(out.size()));
-    out.push_back({item.at("name").text(), bytes(item, "memory_bytes"), bytes(item, "free_bytes")});
+    out.push_back({item.at("name").text(), bytes(item, "memory_bytes"), bytes(item, "free_bytes"), 0});
+    if (const auto known = item.find("compute_capability"))
+      out.back().compute_capability = known->integer(0, most_count);
   }
   return out;
 }
@@ -116,29 +119,21 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
   }
 }
 
-double up(double value, double multiple) { return multiple * std::ceil(value / multiple); }
-
-/// Needs parallel, engine and version.
-void read_padding(const Node& model, PlanFacts& plan) {
-  plan.padding_bytes.assign(plan.model.layers.size(), 0.0);
-  const auto format = model.find("expert_dtype");
-  if (!format || format->text() != "mxfp4") return;
-  const double hidden = model.at("hidden").number(1);
-  const double padded_hidden = up(hidden, memory_constant("mxfp4_hidden_multiple", plan.vllm));
-  std::size_t layer = 0;
-  for (const Node& run : model.at("layers").items()) {
-    const Node block = run.at("feed_forward");
-    double bytes = 0;
-    if (block.at("kind").text() == "moe") {
-      const double whole = block.at("intermediate").number(1);
-      const double all = block.at("experts").number(1);
-      const double width = plan.expert_parallel ? whole : whole / static_cast<double>(plan.tp);
-      const double experts = plan.expert_parallel ? std::ceil(all / static_cast<double>(plan.tp * plan.dp)) : all;
-      const double padded = padded_hidden * up(width, memory_constant("mxfp4_width_multiple", plan.vllm));
-      bytes = experts * 3 * (padded - hidden * width) * (0.5 + 1.0 / 32);
-    }
-    for (std::int64_t n = run.at("count").integer(1, most_count); n > 0 && layer < plan.padding_bytes.size(); --n)
-      plan.padding_bytes[layer++] = bytes;
+/// Needs parallel, engine, version, stages and the devices of the inputs.
+void read_kept(const Node& model, PlanFacts& plan) {
+  plan.rotary_bytes = rotary_bytes(model);
+  plan.kept_bytes.clear();
+  for (const StageFacts& stage : plan.stages) {
+    KernelPlace place{plan.tp, plan.expert_parallel ? plan.tp * plan.dp : 0, 0, plan.vllm};
+    if (plan.are_devices(stage))
+      place.compute_capability =
+          plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].compute_capability;
+    std::vector<double>& kept = plan.kept_bytes.emplace_back();
+    for (const Node& run : model.at("layers").items())
+      kept.insert(kept.end(),
+                  std::min<std::size_t>(static_cast<std::size_t>(run.at("count").integer(1, most_count)),
+                                        plan.model.layers.size() - kept.size()),
+                  kept_bytes(model, run, place));
   }
 }
 
@@ -147,7 +142,10 @@ void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
   plan.model = model_facts(inputs.at("model"));
   read_engine(inputs, plan);
-  read_padding(inputs.at("model"), plan);
+  const auto architecture = inputs.at("model").find("architecture");
+  plan.gpt_oss = architecture && architecture->text() == "GptOssForCausalLM";
+  plan.runner_v2 = runs_on_v2(inputs.at("model"), plan.vllm);
+  read_kept(inputs.at("model"), plan);
   plan.max_model_len = count(inputs, "max_model_len");
   plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
   if (const auto longest = inputs.at("model").find("max_position")) plan.max_position = longest->integer(0, most_count);
@@ -204,11 +202,12 @@ bool PlanFacts::sound() const {
 }
 
 double layer_bytes(const PlanFacts& plan, const StageFacts& stage) {
-  double sum = 0;
+  const auto& kept = plan.kept_bytes[static_cast<std::size_t>(&stage - plan.stages.data())];
+  double sum = plan.rotary_bytes;
   for (std::int64_t l = stage.first_layer; l < stage.end_layer; ++l)
     sum += rank_weight_bytes(plan.model.layers[static_cast<std::size_t>(l)], plan.tp,
                              plan.expert_parallel ? plan.tp * plan.dp : 0) +
-           plan.padding_bytes[static_cast<std::size_t>(l)];
+           kept[static_cast<std::size_t>(l)];
   return sum;
 }
 

@@ -15,6 +15,7 @@ struct DeviceFacts {
   std::string name;
   std::int64_t memory_bytes = 0;
   std::int64_t free_bytes = 0;
+  std::int64_t compute_capability = 0;  // 90 of a 9.0 card; 0 = not known
   bool operator==(const DeviceFacts&) const = default;
 };
 
@@ -70,9 +71,12 @@ struct PlanFacts {
   std::int64_t input_tokens = 1, output_tokens = 1;
   std::vector<BatchFacts> batches;
   std::string verdict;
-  std::string vllm;                   // whose rules; "" = the newest
-  std::int64_t max_position = 0;      // of the model; 0 = not stated
-  std::vector<double> padding_bytes;  // [layer]: what kernels of mxfp4 experts round up on one rank
+  std::string vllm;                             // whose rules; "" = the newest
+  bool gpt_oss = false;                         // captures more graphs than others
+  bool runner_v2 = false;                       // vLLM's model runner V2 serves the model
+  std::int64_t max_position = 0;                // of the model; 0 = not stated
+  std::vector<std::vector<double>> kept_bytes;  // [stage][layer]: what the engine keeps beside the weights on a rank
+  double rotary_bytes = 0;                      // on every rank
   bool enforce_eager = false, expert_parallel = false, draft = false;
   std::optional<std::int64_t> kv_cache_memory_bytes;
   std::vector<CorrectionFacts> corrections;

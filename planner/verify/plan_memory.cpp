@@ -37,7 +37,10 @@ std::int64_t total_weights(const StageFacts& stage) {
   return stage.weights_bytes + stage.embedding_bytes + stage.head_bytes + stage.tower_bytes + stage.draft_bytes;
 }
 
-bool graphs_in_budget(const PlanFacts& plan) { return memory_constant("cuda_graphs_in_budget", plan.vllm) != 0; }
+/// Model runner V2 estimates no graphs.
+bool graphs_in_budget(const PlanFacts& plan) {
+  return !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm) != 0;
+}
 
 Check budget_claim(const PlanFacts& plan) {
   return over_stages(plan,
@@ -81,6 +84,36 @@ Check ends_claim(const PlanFacts& plan) {
         claim.near(place + " draft", static_cast<double>(stage.draft_bytes), draft ? drafter : 0,
                    static_cast<double>(plan.model.draft_layers.size() + 4));
       });
+}
+
+/// Sizes that vLLM captures up to `largest`: 1, 2, 4, eights below 256, sixteens from there.
+double sizes_up_to(double largest) {
+  double count = 0;
+  for (const int small : {1, 2, 4}) count += small <= largest ? 1 : 0;
+  return count + std::floor(std::min(largest, 255.0) / 8) + (largest < 256 ? 0 : 1 + std::floor((largest - 256) / 16));
+}
+
+double graph_bytes(const PlanFacts& plan, const StageFacts& stage) {
+  const auto rule = [&](const char* name) { return memory_constant(name, plan.vllm); };
+  const auto first = static_cast<std::size_t>(stage.devices.front().front());
+  if (plan.enforce_eager || plan.input_devices[first].name == "cpu-core") return 0;
+  const auto sequences = static_cast<double>(plan.max_num_seqs);
+  double largest = std::min(2 * sequences, rule("cuda_graph_tokens"));
+  if (plan.gpt_oss)
+    largest =
+        std::min(rule("gpt_oss_graph_tokens"), std::max(largest, static_cast<double>(plan.max_num_batched_tokens)));
+  const double again = rule("cuda_graph_modes") > 1 ? sizes_up_to(std::min(sequences, largest)) : 0;
+  const auto layers = static_cast<double>(stage.end_layer - stage.first_layer);
+  return rule("cuda_graph_base_bytes") + (graphs_in_budget(plan) ? rule("cuda_graph_estimate_bytes") : 0) +
+         layers * (sizes_up_to(largest) + again) *
+             rule(plan.gpt_oss ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes");
+}
+
+Check graphs_claim(const PlanFacts& plan) {
+  return over_stages(plan, "CUDA graphs take a pool, and for each captured size a share of every layer",
+                     [&](Claim& claim, const std::string& place, const StageFacts& stage) {
+                       claim.near(place, static_cast<double>(stage.cuda_graph_bytes), graph_bytes(plan, stage), 1);
+                     });
 }
 
 Check kv_claim(const PlanFacts& plan) {
@@ -154,7 +187,7 @@ std::int64_t outside_bytes(const PlanFacts& plan, const StageFacts& stage) {
 }
 
 std::int64_t request_bytes(const KvPool& pool, std::size_t stage, std::int64_t tokens) {
-  return pool.stage_block_bytes[stage] * pool.request_blocks(tokens);
+  return std::max(pool.stage_block_bytes[stage] * pool.request_blocks(tokens), pool.checked_bytes(tokens));
 }
 
 Check margin_claim(const PlanFacts& plan, const KvPool& pool) {
@@ -280,7 +313,9 @@ void add_memory_claims(const PlanFacts& plan, const input::Node& predicted, Chec
   checks.push_back(weights_claim(plan));
   checks.push_back(ends_claim(plan));
   checks.push_back(parts_claim(plan));
+  add_given_claims(plan, checks);
   checks.push_back(reserve_claim(plan));
+  checks.push_back(graphs_claim(plan));
   checks.push_back(kv_claim(plan));
   checks.push_back(tokens_claim(plan, pool));
   checks.push_back(unused_claim(plan, pool));

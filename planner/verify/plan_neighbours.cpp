@@ -41,15 +41,16 @@ double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partiti
     moved.stages[s].end_layer = layer += partition[s];
   }
   const KvPool pool = kv_pool(moved);
-  const bool graphs = memory_constant("cuda_graphs_in_budget", plan.vllm) != 0;
-  const double base = memory_constant("cuda_graph_base_bytes", plan.vllm);
+  const bool graphs = !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm) != 0;
+  const double base =
+      memory_constant("cuda_graph_base_bytes", plan.vllm) + memory_constant("cuda_graph_estimate_bytes", plan.vllm);
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     const auto now = static_cast<double>(stage.end_layer - stage.first_layer);
     const auto then = static_cast<double>(partition[s]);
     const double captured = graphs ? std::max(0.0, static_cast<double>(stage.cuda_graph_bytes) - base) : 0;
-    const double layer_part = (layer_bytes(plan, stage) + captured) / now;
+    const double layer_part = (layer_bytes(plan, stage) - plan.rotary_bytes + captured) / now;
     const double bytes = static_cast<double>(stage.kv_bytes) - (then - now) * layer_part;
     const double blocks = std::max(0.0, std::floor(bytes / static_cast<double>(pool.stage_block_bytes[s])));
     least = std::min(least, static_cast<double>(pool.tokens(static_cast<std::int64_t>(blocks), plan.max_model_len)));

@@ -3,8 +3,9 @@
 //
 // Figures that follow from others in the document are recomputed exactly (sums, minima, byte accounts, fractions).
 // Figures of a simulation (rates, TTFT, TPOT, bubble of a plan) are held between bounds that hold for every simulation
-// of the stated costs. Estimates that are inputs to the rest (activation and CUDA-graph bytes, memory outside the
-// budget) are taken as stated: they are checked through the sums they enter.
+// of the stated costs. Estimates that are inputs to the rest (activation, sampler and CUDA-graph bytes, memory
+// outside the budget, uncertainty) are taken as stated: they are checked through the sums they enter, and for what must
+// hold whatever their formulas (plan_given.cpp).
 #pragma once
 
 #include <string>

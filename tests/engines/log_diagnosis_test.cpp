@@ -78,6 +78,17 @@ TEST(Diagnosis, WhatFollowsFromAFailureIsNotItsCause) {
   EXPECT_EQ(log.failures.size(), 2u);
 }
 
+TEST(Diagnosis, ExplainsTheCheckOverTheWholeModelWhereTheVersionHasIt) {
+  std::string text = logs::v0_11_context;
+  EXPECT_THAT(of(text.c_str()).cause, Not(HasSubstr("33698")));
+  text.replace(text.find("version 0.11.0"), 14, "version 0.15.1");
+  const Diagnosis found = of(text.c_str());
+  EXPECT_THAT(found.cause, HasSubstr("counts all layers of the model"));
+  EXPECT_THAT(found.cause, HasSubstr("33698"));
+  EXPECT_THAT(found.advice, Contains(HasSubstr("vLLM 0.16 or later")));
+  EXPECT_THAT(found.advice, Contains(HasSubstr("--tensor-parallel-size")));
+}
+
 TEST(Diagnosis, SaysWhatTheLogDoesNotTell) {
   EXPECT_THAT(of(logs::v0_5_4_pipeline).unsure, Contains(HasSubstr("assumed in the order")));
   EXPECT_THAT(of(logs::v0_23_graph_estimate).unsure, Contains(HasSubstr("stage 1 did not")));

@@ -4,9 +4,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
+#include <random>
 
+#include "planner/input/edit_distance.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::input {
@@ -133,6 +136,39 @@ TEST(Nearest, SuggestsSmallTyposOnly) {
   EXPECT_EQ(nearest("rtx4900", known), "rtx4090");
   EXPECT_EQ(nearest("completely-else", known), "");
   EXPECT_EQ(nearest("h100", {}), "");
+}
+
+/// Without bound or shortcut, straight from the definition.
+std::size_t plain_distance(std::string_view a, std::string_view b) {
+  if (a.empty() || b.empty()) return a.size() + b.size();
+  const std::size_t replaced = plain_distance(a.substr(1), b.substr(1)) + (a[0] == b[0] ? 0 : 1);
+  return std::min({replaced, plain_distance(a.substr(1), b) + 1, plain_distance(a, b.substr(1)) + 1});
+}
+
+std::string random_word(std::mt19937& random) {
+  std::string out(random() % 6, 'a');
+  for (char& c : out) c = "abc"[random() % 3];
+  return out;
+}
+
+TEST(Nearest, IsTheFirstOfTheLeastDistance) {
+  std::mt19937 random(5);
+  for (int round = 0; round < 300; ++round) {
+    const std::string word = random_word(random), other = random_word(random);
+    const std::size_t distance = plain_distance(word, other);
+    for (std::size_t most = 0; most < 7; ++most)
+      EXPECT_EQ(edit_distance(word, other, most), std::min(distance, most + 1)) << word << " " << other;
+    std::vector<std::string> known;
+    for (int k = 0; k < 4; ++k) known.push_back(random_word(random));
+    std::string best;
+    std::size_t least = word.size() / 3 + 2;
+    for (const std::string& name : known)
+      if (plain_distance(word, name) < least) {
+        least = plain_distance(word, name);
+        best = name;
+      }
+    EXPECT_EQ(nearest(word, known), best) << word;
+  }
 }
 
 }  // namespace

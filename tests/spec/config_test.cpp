@@ -111,6 +111,24 @@ TEST(Config, ReadsMixtralsExperts) {
   EXPECT_EQ(block, (FeedForward{FeedForwardKind::moe, 96, 8, 2, 0}));
 }
 
+TEST(Config, ReadsMamba2LayersByTheirHeadsAndStates) {
+  Json config = llama();
+  config["architectures"] = {"GraniteMoeHybridForCausalLM"};
+  config.update({{"layer_types", {"mamba", "attention", "mamba", "mamba"}},
+                 {"mamba_n_heads", 8},
+                 {"mamba_d_head", 16},
+                 {"mamba_d_state", 32},
+                 {"num_local_experts", 0},
+                 {"shared_intermediate_size", 48}});
+  const ModelSpec model = read(config);
+  EXPECT_EQ(model.layers[1].attention.kind, AttentionKind::gqa);
+  EXPECT_EQ(model.layers[0].attention.kind, AttentionKind::linear);
+  EXPECT_EQ(model.layers[0].feed_forward, (FeedForward{FeedForwardKind::dense, 48}));
+  // Convolution: 3 steps of 8 * 16 + 2 * 32 channels; state: 8 heads of 16 * 32. Both in 2 bytes.
+  EXPECT_EQ(state_bytes_per_sequence(model, model.layers[0], 1), 2 * 3 * (128 + 64) + 2 * 8 * 16 * 32);
+  EXPECT_EQ(state_bytes_per_sequence(model, model.layers[1], 1), 0);
+}
+
 TEST(Config, UntiesTheHeadUnlessToldOtherwise) {
   Json config = llama();
   EXPECT_FALSE(read(config).tied_embedding);

@@ -2,6 +2,7 @@
 #include "planner/spec/smi_devices.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -17,7 +18,8 @@ namespace {
 constexpr std::int64_t mebi = 1LL << 20;
 
 std::string file_of(const std::string& name, const std::string& text) {
-  const std::string path = (std::filesystem::path(testing::TempDir()) / ("ppplan_" + name)).string();
+  const std::string path =
+      (std::filesystem::path(testing::TempDir()) / ("ppplan_" + std::to_string(getpid()) + "_" + name)).string();
   input::write_text(path, text);
   return path;
 }

@@ -1,6 +1,7 @@
 #include "planner/spec/smi_topology.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -35,7 +36,8 @@ std::string uniform(std::size_t gpus, const std::string& code) {
 
 ClusterSpec cluster_of(const std::string& gpus, const std::string& topology, const std::string& nodes = "") {
   static int number = 0;
-  const auto path = std::filesystem::path(testing::TempDir()) / ("ppplan_topo_" + std::to_string(number++));
+  const auto path = std::filesystem::path(testing::TempDir()) /
+                    ("ppplan_topo_" + std::to_string(getpid()) + "_" + std::to_string(number++));
   input::write_text(path.string(), topology);
   ClusterFlags flags;
   flags.gpus = gpus;

@@ -53,6 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"UnknownDtype", "search --model tiny --gpus 2 --dtype bf61", "bf16"},
         Case{"UnevenNodes", "search --model tiny --gpus 3 --nodes 2", "--nodes"},
         Case{"BadGpuSpec", "search --model tiny --gpus 1xmine --gpu-spec mine:mem=24", "--gpu-spec"},
+        Case{"LineWithoutDashes", "check vllm serve Qwen/Qwen3-8B -tp 2 -pp 2", "put -- before"},
+        Case{"FolderOfAnotherMachine", "check --gpus 2 -- vllm serve ./Qwen/Qwen3-8B", "--model ID"},
         Case{"MissingPlan", "run --plan nowhere.json", "nowhere.json"},
         Case{"PlanIsAFolder", "run --plan /tmp", "/tmp"},
         Case{"MissingProfile", "search --model tiny --gpus 2 --profile nowhere.json", "nowhere.json"},

@@ -1,6 +1,7 @@
 // ppplan check: the verdict on one configuration, where it dies, and what would start instead.
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <memory>
 
 #include "planner/cost/assess.h"
@@ -49,6 +50,17 @@ Checked check_flags(const CLI::App& command, const Flags& flags) {
   return out;
 }
 
+/// A line from another machine may name a folder of that machine.
+void refuse_unknown_path(const std::string& model) {
+  std::error_code ignored;
+  const bool folder = model.starts_with(".") || model.starts_with("/") || model.starts_with("~");
+  if (!folder || std::filesystem::exists(model, ignored)) return;
+  throw input::InputError("the server's line", "",
+                          "a model's id or a folder of this machine (for a folder of another one, name the model "
+                          "beside the line: --model ID -- vllm serve ...)",
+                          "\"" + model + "\"");
+}
+
 /// What a pasted line says, and what of it has no effect here.
 void take_line(const Context& context, const CLI::App& command, Flags& flags) {
   const std::string version = flags.input.vllm.empty() ? engines::newest_vllm() : flags.input.vllm;
@@ -56,6 +68,7 @@ void take_line(const Context& context, const CLI::App& command, Flags& flags) {
   for (const std::string& warning : line.warnings) note(context, "warning: " + warning);
   for (const std::string& flag : line.not_modelled) note(context, "not modelled: " + flag);
   prefill(command, told_by(line), flags.input);
+  if (flags.input.model == line.model) refuse_unknown_path(line.model);
 }
 
 void print(Context& context, const CLI::App& command, Flags& flags) {

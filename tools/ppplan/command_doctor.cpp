@@ -58,6 +58,14 @@ std::optional<search::Request> request_of(const CLI::App& command, const engines
   }
 }
 
+/// Where no partition starts with requests as long as asked: the longest that the asked one starts with.
+std::optional<spec::Plan> shorter(search::Request request, cost::CostBook& book) {
+  const std::int64_t longest = search::configured_plan(request, book, {}).longest_context;
+  if (longest <= 0) return std::nullopt;
+  request.max_model_len = static_cast<int>(longest);
+  return search::mended_plan(request, book, simulated_predictions);
+}
+
 std::optional<Opinion> opinion_on(const search::Request& asked, cost::CostBook& book, spec::Calibration& calibration,
                                   std::string& why_not) {
   try {
@@ -66,6 +74,7 @@ std::optional<Opinion> opinion_on(const search::Request& asked, cost::CostBook& 
     search::Request calibrated = asked;
     calibrated.corrections = calibration.corrections;
     out.proposed = search::mended_plan(calibrated, book, simulated_predictions);
+    if (!out.proposed) out.proposed = shorter(calibrated, book);
     return out;
   } catch (const input::InputError& error) {
     why_not = error.what();
@@ -92,6 +101,12 @@ input::Json document(const engines::VllmLog& log, const engines::Diagnosis& diag
   return out;
 }
 
+std::string shorter_text(const Opinion& opinion) {
+  if (opinion.proposed->max_model_len >= opinion.estimated.max_model_len) return "";
+  return fmt::format("; requests of {} tokens start in no partition, {} do", opinion.estimated.max_model_len,
+                     opinion.proposed->max_model_len);
+}
+
 void print(const Context& context, const CLI::App& command, Flags& flags) {
   const engines::VllmLog log = engines::read_vllm_log(input::read_text(flags.log), flags.log);
   const engines::Diagnosis diagnosis = engines::diagnose(log);
@@ -106,8 +121,9 @@ void print(const Context& context, const CLI::App& command, Flags& flags) {
   if (!opinion) return print_text("no estimate beside it: " + why_not + "\n");
   print_text("\n" + measured_text(opinion->estimated, calibration));
   if (!opinion->proposed) return print_text("\nno partition of these stages starts by this account\n");
-  print_text("\nproposed, by the account with what the log measured\n" + memory_table(*opinion->proposed) +
-             capacity_text(*opinion->proposed) + "\n" + launch_text(*opinion->proposed));
+  print_text("\nproposed, by the account with what the log measured" + shorter_text(*opinion) + "\n" +
+             memory_table(*opinion->proposed) + capacity_text(*opinion->proposed) + "\n" +
+             launch_text(*opinion->proposed));
 }
 
 }  // namespace

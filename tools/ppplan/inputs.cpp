@@ -9,6 +9,7 @@
 #include "planner/engines/dtype_support.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
+#include "planner/spec/model_names.h"
 #include "planner/spec/plan_json.h"
 #include "planner/spec/read_model.h"
 #include "traces/profile_json.h"
@@ -37,9 +38,33 @@ spec::DType dtype_of(const std::string& text, const std::string& flag) {
   throw input::InputError(flag, "", "one of fp32, bf16, fp16, fp8, int8, int4, nvfp4", "'" + text + "'");
 }
 
+bool is_quantized(spec::DType dtype) {
+  return dtype != spec::DType::bf16 && dtype != spec::DType::fp16 && dtype != spec::DType::fp32;
+}
+
+/// --dtype names a format, not a checkpoint: a listed checkpoint in that format tells what it leaves alone, otherwise
+/// every matrix of the layers is taken to be in it. Servers that convert at start-up
+/// leave nothing alone, and what is in the format already as it is.
+void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
+  const spec::DType dtype = dtype_of(flags.dtype, "--dtype");
+  if (flags.dtype_is_converted && (model.dtype == dtype || model.expert_dtype == dtype)) return;
+  const auto listed = flags.dtype_is_converted ? std::nullopt : spec::listed_checkpoint(flags.model, dtype);
+  spec::set_weight_dtype(model, dtype);
+  if (listed) {
+    model.dtype = listed->formats.dense;
+    model.attention_dtype = listed->formats.attention;
+    model.expert_dtype = listed->formats.experts;
+    const auto attention = listed->formats.attention;
+    model.notes.push_back("--dtype " + flags.dtype + " as in " + listed->id +
+                          (attention == dtype ? "" : fmt::format(" (attention in {})", spec::name(attention))));
+  } else if (is_quantized(dtype) && !flags.dtype_is_converted) {
+    model.notes.push_back("--dtype " + flags.dtype + " in all matrices of the layers (no checkpoint of it is listed)");
+  }
+}
+
 spec::ModelSpec model_of(const InputFlags& flags) {
   spec::ModelSpec model = spec::read_model(flags.model);
-  if (!flags.dtype.empty()) spec::set_weight_dtype(model, dtype_of(flags.dtype, "--dtype"));
+  if (!flags.dtype.empty()) set_dtype(model, flags);
   if (flags.kv_dtype != "auto") model.kv_dtype = dtype_of(flags.kv_dtype, "--kv-dtype");
   return model;
 }

@@ -15,6 +15,7 @@ namespace ppplan::tools {
 struct InputFlags {
   std::string model;
   std::string dtype, kv_dtype = "auto";
+  bool dtype_is_converted = false;  // a server's --quantization: it converts whatever it loads
   spec::ClusterFlags cluster;
   std::vector<std::string> profiles;
   std::string vllm;

@@ -2,8 +2,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <string>
+#include <vector>
 
 #include "planner/catalog/catalog.h"
+#include "planner/engines/serve_line.h"
 #include "planner/input/input_error.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/context.h"
@@ -11,13 +15,20 @@
 namespace ppplan::tools {
 namespace {
 
+/// `check vllm serve M -tp 2`: a server's own flags end ours only behind "--".
+std::string hint(const std::vector<std::string>& words) {
+  const auto end = std::find(words.begin(), words.end(), "--");
+  if (end != words.end() || !engines::starts_server(words)) return "";
+  return "; put -- before the server's line: ppplan check [flags of ppplan] -- vllm serve ...";
+}
+
 int failed(int status, const std::string& sentence) {
   fmt::print(stderr, "ppplan: {}\n", sentence);
   return status;
 }
 
 /// CLI11's own texts for --help and --version go to standard output; its complaints become one sentence.
-int parse_outcome(const CLI::App& app, const CLI::ParseError& error) {
+int parse_outcome(const CLI::App& app, const CLI::ParseError& error, const std::string& hint) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
     app.exit(error);
     return exit_done;
@@ -25,6 +36,7 @@ int parse_outcome(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App* command = &app;
   for (const CLI::App* sub : app.get_subcommands()) command = sub;
   const std::string name = command == &app ? "ppplan" : "ppplan " + command->get_name();
+  if (!hint.empty()) return failed(exit_bad_input, error.what() + hint);
   return failed(exit_bad_input, fmt::format("{} (see {} --help)", error.what(), name));
 }
 
@@ -48,9 +60,9 @@ int run(int argc, char** argv) {
     app.parse(argc, argv);
     return context.status;
   } catch (const CLI::ParseError& error) {
-    return parse_outcome(app, error);
+    return parse_outcome(app, error, hint({argv + 1, argv + argc}));
   } catch (const input::InputError& error) {
-    return failed(exit_bad_input, error.what());
+    return failed(exit_bad_input, error.what() + hint({argv + 1, argv + argc}));
   } catch (const Unavailable& error) {
     return failed(exit_unavailable, error.what());
   } catch (const std::exception& error) {

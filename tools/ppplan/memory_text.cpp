@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "planner/engines/memory_rules.h"
 #include "tools/ppplan/plan_text.h"
 
 namespace ppplan::tools {
@@ -71,6 +72,12 @@ std::string place_text(const std::string& place) {
   return "the KV cache of one request of max_model_len";
 }
 
+/// In the versions that compare all layers with the stage that has least.
+std::string context_text(const spec::Plan& plan) {
+  if (plan.failure->at != "context" || !engines::checks_whole_model(plan.provenance.vllm, plan.parallel.pp)) return "";
+  return fmt::format(", which vLLM {} checks over all {} layers", plan.provenance.vllm, plan.model.layers.size());
+}
+
 std::string size_text(std::int64_t bytes) { return bytes_text(static_cast<double>(bytes)); }
 
 }  // namespace
@@ -82,8 +89,8 @@ std::string verdict_text(const spec::Plan& plan) {
                   size_text(limiting.memory.uncertainty_bytes), plan.predicted.limiting_stage);
   if (plan.verdict == spec::Verdict::fits) return fmt::format("FITS: {}\n", margin);
   if (!plan.failure) return fmt::format("{}: {}\n", spec::name(plan.verdict), margin);
-  const std::string end = fmt::format("{} on stage {}, {} short", place_text(plan.failure->at), plan.failure->stage,
-                                      size_text(plan.failure->short_bytes));
+  const std::string end = fmt::format("{}{} on stage {}, {} short", place_text(plan.failure->at), context_text(plan),
+                                      plan.failure->stage, size_text(plan.failure->short_bytes));
   if (plan.verdict == spec::Verdict::oom) return fmt::format("OOM: start-up ends at {}\n", end);
   return fmt::format("TIGHT: {}; if it fails, then at {}\n", margin, place_text(plan.failure->at));
 }

@@ -43,8 +43,10 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   std::vector<std::string> words;
   for (const auto& [name, value] : told) {
     // Weights that the server converts are weights of that format here.
-    const std::string flag = name == "--quantization" && value == "fp8" ? "--dtype" : name;
+    const bool converted = name == "--quantization" && value == "fp8";
+    const std::string flag = converted ? "--dtype" : name;
     if (typed(command, flag) || reader.get_option_no_throw(flag) == nullptr) continue;
+    into.dtype_is_converted = into.dtype_is_converted || converted;
     words.push_back(value.empty() ? flag : flag + "=" + value);
   }
   try {
@@ -61,7 +63,7 @@ ToldFlags told_by(const engines::ServeLine& line) {
     if (const std::string value = value_of(line, theirs); !value.empty() && value != "auto") out[ours] = value;
   for (const auto& [theirs, ours] : switches)
     if (value_of(line, theirs) == "true") out[ours] = "";
-  if (value_of(line, "--quantization") == "fp8") out["--dtype"] = "fp8";
+  if (value_of(line, "--quantization") == "fp8") out["--quantization"] = "fp8";
   if (value_of(line, "--kv-cache-dtype").starts_with("fp8")) out["--kv-dtype"] = "fp8";
   if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
     out["--partition"] = partition->second;

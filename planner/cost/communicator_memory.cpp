@@ -1,0 +1,55 @@
+#include "planner/cost/communicator_memory.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/cost/link_costs.h"
+
+namespace ppplan::cost {
+namespace {
+
+constexpr int hopper = 90;
+constexpr int after_blackwell_servers = 120;  // 12.x cards have no NVLink
+
+bool on_fabric(const spec::ClusterSpec& cluster, const std::vector<int>& group) {
+  const spec::Device& first = cluster.devices[static_cast<std::size_t>(group.front())];
+  const bool alike = std::all_of(group.begin(), group.end(), [&](int index) {
+    const spec::Device& device = cluster.devices[static_cast<std::size_t>(index)];
+    return device.node == first.node && device.compute_capability >= hopper &&
+           device.compute_capability < after_blackwell_servers;
+  });
+  return alike && group.size() > 1 && group_link(cluster, group) == spec::LinkKind::nvlink;
+}
+
+bool fuses_norm(const spec::Plan& plan) {
+  const int tp = plan.parallel.tp;
+  return !plan.engine.enforce_eager && (tp == 2 || tp == 4 || tp == 8);
+}
+
+}  // namespace
+
+CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage& stage,
+                                       const engines::MemoryRules& rules) {
+  CommunicatorMemory out;
+  out.fabric = std::all_of(stage.devices.begin(), stage.devices.end(),
+                           [&](const std::vector<int>& group) { return on_fabric(plan.cluster, group); });
+  const bool counted = rules.is("communicators_in_budget");
+  double inside = plan.parallel.tp > 1 ? rules.value("non_torch_group_bytes") : 0;
+  if (out.fabric)
+    inside += rules.value("fabric_group_bytes") + (counted ? rules.value("fabric_communicator_bytes") : 0);
+  if (out.fabric && fuses_norm(plan)) inside += rules.value("fusion_workspace_bytes");
+  const bool alone = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp == 1;
+  const double outside =
+      alone || counted ? 0 : rules.value(out.fabric ? "fabric_communicator_bytes" : "communicator_bytes");
+  out.inside_bytes = std::llround(inside);
+  out.outside_bytes = std::llround(outside);
+  return out;
+}
+
+std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  const bool samples = stage.end_layer == static_cast<int>(plan.model.layers.size());
+  return std::llround(rules.value("non_torch_bytes") + (samples ? rules.value("non_torch_sampler_bytes") : 0)) +
+         communicator_memory(plan, stage, rules).inside_bytes;
+}
+
+}  // namespace ppplan::cost

@@ -1,0 +1,30 @@
+// What tensor-parallel groups and pipelines hold outside of PyTorch beside the engine's own workspaces.
+//
+//   inside    grows in the profile run and is taken off the budget: workspaces of the group; on a fabric also NCCL's
+//             later channels and the workspace of the fused all-reduce and norm (2, 4 or 8 ranks, not with
+//             enforce_eager); before 0.11 the communicators themselves on a fabric
+//   outside   communicators, made before the budget is read since 0.11
+// A fabric is NVLink between all cards of a group on one node, of compute capability 9.x or 10.x: NCCL, PyTorch's
+// symmetric memory and FlashInfer then keep buffers for multicast.
+// Source: vllm/v1/worker/gpu_worker.py (init_device), config/vllm.py (enable_allreduce_rms_fusion) and
+// distributed/device_communicators at 017e9f4448; bytes with sources in planner/catalog/data/memory.json.
+#pragma once
+
+#include <cstdint>
+
+#include "planner/engines/memory_rules.h"
+#include "planner/spec/plan.h"
+
+namespace ppplan::cost {
+
+struct CommunicatorMemory {
+  std::int64_t inside_bytes = 0;
+  std::int64_t outside_bytes = 0;
+  bool fabric = false;
+};
+CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage& stage,
+                                       const engines::MemoryRules& rules);
+/// All that the profile run finds outside of PyTorch on a card of the stage: the engine's workspaces and `inside`.
+std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+
+}  // namespace ppplan::cost

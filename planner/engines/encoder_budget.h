@@ -1,0 +1,33 @@
+// What the profile run of a vision model sends through its tower: as many of the largest item as the encoder's budget
+// holds.
+//   largest item  an image, or a video of `video_frames` frames in pairs, each pair as large as the largest image, as
+//                 far as max_model_len reaches (before 0.10.2 less one image)
+//   budget        max(max_num_batched_tokens, tokens of the largest item)
+//   items         budget / tokens of an item, at least 1, at most max_num_seqs; rounded up before 0.10.1
+//   tokens        items * tokens of the item that is really made: before 0.11 its video was cut to what
+//                 max_num_batched_tokens holds
+// Limits of items a prompt (--limit-mm-per-prompt) are taken as vLLM's defaults.
+// Source: vllm/v1/core/encoder_cache_manager.py, v1/worker/gpu_model_runner.py (profile_run, _get_mm_dummy_batch) and
+// models/qwen2_vl.py of v0.8.5, v0.9.2, at 80608ba5af (2025-09-30) and 017e9f4448 (2026-08-17); dimensions in
+// planner/catalog/data/architectures.json ("encoder").
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "planner/spec/plan.h"
+
+namespace ppplan::engines {
+
+struct EncoderLoad {
+  std::int64_t tokens = 0;         // that the tower hands to the model
+  std::int64_t patches = 0;        // that it works on
+  double bytes_per_patch = 0;      // of its activations at once
+  std::int64_t budget_tokens = 0;  // of the encoder cache, as the server's log names it
+  bool operator==(const EncoderLoad&) const = default;
+};
+
+/// Of a plan whose model has a tower; zeros for architectures whose data names no items.
+EncoderLoad encoder_load(const spec::Plan& plan);
+
+}  // namespace ppplan::engines

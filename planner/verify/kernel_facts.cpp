@@ -1,0 +1,103 @@
+#include "planner/verify/kernel_facts.h"
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+
+#include "planner/catalog/catalog.h"
+#include "planner/verify/memory_constants.h"
+#include "planner/verify/model_facts.h"
+
+namespace ppplan::verify {
+namespace {
+
+using input::Node;
+
+double up(double value, double multiple) { return multiple * std::ceil(value / multiple); }
+
+double number(const Node& node, const char* key) {
+  const auto found = node.find(key);
+  return found ? found->number(0) : 0;
+}
+
+double format_of(const Node& model, const char* key) {
+  const auto found = model.find(key);
+  return element_bytes(found ? *found : model.at("dtype"));
+}
+
+double plain_of(const Node& model) {
+  if (model.find("activation_dtype")) return format_of(model, "activation_dtype");
+  return model.at("dtype").text() == "fp32" ? 4 : 2;
+}
+
+double latent(const Node& model, const Node& a, const KernelPlace& place) {
+  const double plain = plain_of(model), stored = format_of(model, "attention_dtype");
+  const double latent_heads = a.at("heads").number(1) / static_cast<double>(place.tp) * a.at("kv_lora_rank").number(1);
+  const double hidden = model.at("hidden").number(1);
+  const double query = number(a, "q_lora_rank") > 0 ? number(a, "q_lora_rank") : hidden;
+  double sum = 0;
+  if (memory_constant("mla_absorbed", place.vllm) != 0) {
+    // Only fp8 is quantized again after the product.
+    const auto format = model.find(model.find("attention_dtype") ? "attention_dtype" : "dtype");
+    sum = latent_heads * (query + hidden) * (format->text() == "fp8" ? 1 : plain);
+    sum += plain * query * number(a, "rope_dim") * a.at("heads").number(1) / static_cast<double>(place.tp);
+  }
+  const double expanded = stored < 2 ? memory_constant("mla_expanded_bytes", place.vllm) : 0;
+  return sum + expanded * latent_heads * (number(a, "nope_dim") + number(a, "value_dim"));
+}
+
+int tenths(const Node& row, const char* key, int otherwise) {
+  const auto found = row.find(key);
+  return found ? static_cast<int>(std::lround(10 * std::stod(found->text()))) : otherwise;
+}
+
+/// The newest row that fits, the later of those of one age; nothing fits what is older than all.
+std::optional<Node> kernel_row(const KernelPlace& place) {
+  std::optional<Node> best;
+  for (const Node& row : catalog::dtypes().root().at("mxfp4_kernels").items()) {
+    if (place.compute_capability < tenths(row, "from", 0)) continue;
+    if (place.compute_capability >= tenths(row, "below", 100'000)) continue;
+    if (!is_until(row.at("since").text(), place.vllm)) continue;
+    if (!best || is_until(best->at("since").text(), row.at("since").text())) best = row;
+  }
+  return best;
+}
+
+double experts(const Node& model, const Node& block, const KernelPlace& place) {
+  const auto row = kernel_row(place);
+  if (!row || !model.find("expert_dtype") || model.at("expert_dtype").text() != "mxfp4") return 0;
+  const double all = block.at("experts").number(1), whole = block.at("intermediate").number(1);
+  const bool spread = place.expert_ranks > 0;
+  const double held = spread ? std::ceil(all / static_cast<double>(place.expert_ranks)) : all;
+  const double width = spread ? whole : whole / static_cast<double>(place.tp);
+  const double hidden = model.at("hidden").number(1);
+  const double h = up(hidden, row->at("hidden_multiple").number(1)), w = up(width, row->at("width_multiple").number(1));
+  double one = 3 * (h * w - hidden * width) * (0.5 + 1.0 / 32);
+  if (const double rows = row->at("scale_rows_multiple").number(0); rows > 0)
+    one += h * up(2 * w, rows) / 32 + w * up(h, rows) / 32;
+  if (const auto bias = block.find("expert_bias"); bias && bias->boolean())
+    one += row->at("bias_bytes").number(1) * (2 * w + h) - plain_of(model) * (2 * width + hidden);
+  return held * std::max(0.0, one);
+}
+
+double rotating(const Node& a) {
+  const std::string kind = a.at("kind").text();
+  if (kind == "mla") return number(a, "rope_dim");
+  return kind == "linear" || kind == "none" ? 0 : a.at("head_dim").number(1);
+}
+
+}  // namespace
+
+double kept_bytes(const Node& model, const Node& run, const KernelPlace& place) {
+  const Node attention = run.at("attention"), block = run.at("feed_forward");
+  const double copies = attention.at("kind").text() == "mla" ? latent(model, attention, place) : 0;
+  return std::round(copies + (block.at("kind").text() == "moe" ? experts(model, block, place) : 0));
+}
+
+double rotary_bytes(const Node& model) {
+  double dims = 0;
+  for (const Node& run : model.at("layers").items()) dims = std::max(dims, rotating(run.at("attention")));
+  return std::round(number(model, "max_position") * dims * plain_of(model));
+}
+
+}  // namespace ppplan::verify

@@ -1,0 +1,24 @@
+// What an engine keeps because of its weights beyond them, recomputed from the document: copies of latent attention's
+// projections, mxfp4 experts as their kernel holds them, the table of rotary positions.
+#pragma once
+
+#include <string>
+
+#include "planner/input/document.h"
+
+namespace ppplan::verify {
+
+/// Where the engine runs a layer.
+struct KernelPlace {
+  std::int64_t tp = 1;
+  std::int64_t expert_ranks = 0;        // over which whole experts are spread; 0 = each is divided over tp
+  std::int64_t compute_capability = 0;  // 90 of a 9.0 card; 0 = not known
+  std::string vllm;                     // "" = the newest
+};
+
+/// Beside a layer's weights on one rank. `run` is an entry of the model's `layers`.
+double kept_bytes(const input::Node& model, const input::Node& run, const KernelPlace& place);
+/// On every rank once.
+double rotary_bytes(const input::Node& model);
+
+}  // namespace ppplan::verify

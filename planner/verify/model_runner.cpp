@@ -1,0 +1,55 @@
+#include "planner/verify/model_runner.h"
+
+#include <algorithm>
+#include <set>
+
+#include "planner/catalog/catalog.h"
+#include "planner/verify/memory_constants.h"
+
+namespace ppplan::verify {
+namespace {
+
+using input::Node;
+
+bool has_experts(const Node& model) {
+  return std::ranges::any_of(model.at("layers").items(), [](const Node& run) {
+    const auto block = run.find("feed_forward");
+    return block && block->find("kind") && block->at("kind").text() == "moe";
+  });
+}
+
+/// Dense models with recurrent layers stay with the older runner.
+bool is_hybrid(const Node& model) {
+  return std::ranges::any_of(model.at("layers").items(), [](const Node& run) {
+    const auto block = run.find("attention");
+    return block && block->find("kind") && block->at("kind").text() == "linear";
+  });
+}
+
+bool is_quantized(const Node& model) {
+  static const std::set<std::string> whole = {"bf16", "fp16", "fp32"};
+  return model.find("dtype") && !whole.contains(model.at("dtype").text());
+}
+
+}  // namespace
+
+bool runs_on_v2(const Node& model, const std::string& version) {
+  const Node table = catalog::vllm().root();
+  const auto asked = version_numbers(version.empty() ? table.at("known_until").text() : version);
+  std::set<std::string> served;
+  bool quantized = false;
+  for (const Node& row : table.at("versions").items()) {
+    if (version_numbers(row.at("since").text()) > asked) break;
+    if (row.find("v2_runner")) {
+      served.clear();
+      for (const Node& name : row.at("v2_runner").items()) served.insert(name.text());
+    }
+    if (const auto both = row.find("v2_runner_quantized")) quantized = both->boolean();
+  }
+  if (is_quantized(model) && !quantized) return false;
+  const auto name = model.find("architecture");
+  return served.contains("all") || (name && served.contains(name->text())) ||
+         (served.contains("dense") && !has_experts(model) && !is_hybrid(model));
+}
+
+}  // namespace ppplan::verify

@@ -1,0 +1,61 @@
+// Tokens that a profile run sends through a vision tower, by version.
+#include "planner/engines/encoder_budget.h"
+
+#include <gtest/gtest.h>
+
+#include "planner/engines/architecture_rules.h"
+
+namespace ppplan::engines {
+namespace {
+
+spec::Plan plan_of(const std::string& architecture, const std::string& version, int max_model_len, int batch) {
+  spec::Plan plan;
+  plan.model.architecture = architecture;
+  plan.provenance.vllm = version;
+  plan.max_model_len = max_model_len;
+  plan.micro_batching.max_num_batched_tokens = batch;
+  plan.micro_batching.max_num_seqs = 256;
+  return plan;
+}
+
+TEST(EncoderBudget, AVideoFillsTheContextInPairsOfFrames) {
+  const char* vision = "Qwen2_5_VLForConditionalGeneration";
+  // 16,384 tokens a pair. 0.8.5: 128,000 less an image holds 6 pairs, but a batch of 8,192 makes only one.
+  const EncoderLoad old = encoder_load(plan_of(vision, "0.8.5", 128000, 8192));
+  EXPECT_EQ(old.budget_tokens, 6 * 16384);
+  EXPECT_EQ(old.tokens, 16384);
+  // Since 0.11 at most 14 frames, and the profile run makes them all.
+  const EncoderLoad now = encoder_load(plan_of(vision, "0.11", 128000, 8192));
+  EXPECT_EQ(now.budget_tokens, 7 * 16384);
+  EXPECT_EQ(now.tokens, 7 * 16384);
+  EXPECT_EQ(now.patches, 4 * now.tokens);
+  EXPECT_EQ(encoder_load(plan_of(vision, "0.11", 32768, 8192)).tokens, 2 * 16384);
+  EXPECT_EQ(encoder_load(plan_of(vision, "0.11", 8192, 8192)).tokens, 16384);
+}
+
+TEST(EncoderBudget, SmallImagesFillTheBatch) {
+  const char* gemma = "Gemma3ForConditionalGeneration";
+  EXPECT_EQ(encoder_load(plan_of(gemma, "0.19", 8192, 8192)).tokens, 32 * 256);
+  // 2,448 tokens an image: 3.3 of them in a batch, rounded up before 0.10.1.
+  const char* llama = "Llama4ForConditionalGeneration";
+  EXPECT_EQ(encoder_load(plan_of(llama, "0.19", 8192, 8192)).tokens, 3 * 2448);
+  EXPECT_EQ(encoder_load(plan_of(llama, "0.9", 8192, 8192)).tokens, 4 * 2448);
+  EXPECT_EQ(encoder_load(plan_of("LlamaForCausalLM", "0.19", 8192, 8192)), EncoderLoad{});
+}
+
+TEST(PipelineFault, NamesTheVersionsThatLackIt) {
+  spec::ModelSpec model;
+  model.architecture = "GptOssForCausalLM";
+  model.layers.resize(24);
+  const std::string fault = pipeline_fault(model, 2, "0.10.1");
+  EXPECT_NE(fault.find("SupportsPP"), std::string::npos) << fault;
+  EXPECT_NE(fault.find("--tp"), std::string::npos) << fault;
+  EXPECT_EQ(pipeline_fault(model, 2, "0.10.2"), "");
+  EXPECT_EQ(pipeline_fault(model, 1, "0.10.1"), "");
+  model.architecture = "Gemma2ForCausalLM";
+  EXPECT_NE(pipeline_fault(model, 2, "0.6.2"), "");
+  EXPECT_EQ(pipeline_fault(model, 2, "0.6.3"), "");
+}
+
+}  // namespace
+}  // namespace ppplan::engines
