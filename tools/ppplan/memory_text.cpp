@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "planner/cost/activation_memory.h"
 #include "planner/engines/memory_rules.h"
 #include "tools/ppplan/plan_text.h"
 
@@ -13,9 +14,13 @@ namespace {
 
 using spec::StageMemory;
 
+/// Where CUDA graphs come from: some versions take an estimate of them off the budget, others capture them beside it.
+enum class Graphs { either, in_budget, beside };
+
 struct Column {
   const char* head;
   std::int64_t StageMemory::*member;
+  Graphs graphs = Graphs::either;
 };
 
 constexpr Column columns[] = {{"budget", &StageMemory::budget_bytes},
@@ -26,17 +31,20 @@ constexpr Column columns[] = {{"budget", &StageMemory::budget_bytes},
                               {"- draft layers", &StageMemory::draft_bytes},
                               {"- activations", &StageMemory::activation_bytes},
                               {"- sampler", &StageMemory::sampler_bytes},
-                              {"- CUDA graphs", &StageMemory::cuda_graph_bytes},
+                              {"- CUDA graphs", &StageMemory::cuda_graph_bytes, Graphs::in_budget},
                               {"- reserve", &StageMemory::reserve_bytes},
                               {"= KV cache", &StageMemory::kv_bytes},
                               {"of it unused", &StageMemory::unused_bytes},
                               {"outside", &StageMemory::other_bytes},
+                              {"of it graphs", &StageMemory::cuda_graph_bytes, Graphs::beside},
                               {"margin", &StageMemory::margin_bytes},
                               {"+-", &StageMemory::uncertainty_bytes}};
 
 double gibi(std::int64_t bytes) { return static_cast<double>(bytes) / (1024.0 * 1024 * 1024); }
 
 bool any(const spec::Plan& plan, const Column& column) {
+  const Graphs here = cost::graphs_in_budget(plan) ? Graphs::in_budget : Graphs::beside;
+  if (column.graphs != Graphs::either && column.graphs != here) return false;
   return std::any_of(plan.stages.begin(), plan.stages.end(),
                      [&](const spec::Stage& stage) { return stage.memory.*column.member != 0; });
 }
