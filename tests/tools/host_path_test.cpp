@@ -58,7 +58,7 @@ TEST(HostPath, AProfileThatIsThreefoldWrongIsFoundOut) {
   const std::string wrong = scratch("wrong.json");
   std::ofstream(wrong) << profile.dump();
   const std::string plan = host_plan("wrong_plan.json", wrong, "");
-  EXPECT_EQ(ppplan("run --plan " + plan + " --backend host --micro-batches 8 --repeats 3").status, 5);
+  EXPECT_EQ(ppplan("run --plan " + plan + " --backend host --micro-batches 4 --repeats 1").status, 5);
 }
 
 TEST(HostPath, ReplayRunsMoreStagesThanCores) {
