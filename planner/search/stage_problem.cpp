@@ -7,6 +7,7 @@
 
 #include "planner/cost/activation_memory.h"
 #include "planner/cost/link_costs.h"
+#include "planner/cost/kernel_weights.h"
 #include "planner/cost/memory_account.h"
 #include "planner/cost/rates.h"
 
@@ -22,11 +23,12 @@ double layer_bytes(const spec::Plan& plan, const engines::KvLayout& layout, int 
   alone.end_layer = layer + 1;
   alone.embedding = alone.head = alone.tower = false;
   const spec::StageMemory memory = cost::stage_memory(plan, alone, layout);
-  spec::Stage empty = alone;
-  empty.end_layer = layer;
-  double bytes = static_cast<double>(memory.weights_bytes - cost::stage_memory(plan, empty, layout).weights_bytes);
-  if (memory.cuda_graph_bytes > 0 && cost::graphs_in_budget(plan))
+  double bytes = static_cast<double>(memory.weights_bytes - cost::rotary_table_bytes(plan.model));
+  if (memory.cuda_graph_bytes > 0 && cost::graphs_in_budget(plan)) {
+    spec::Stage empty = alone;
+    empty.end_layer = layer;
     bytes += static_cast<double>(memory.cuda_graph_bytes - cost::cuda_graph_bytes(plan, empty, rules));
+  }
   return bytes;
 }
 

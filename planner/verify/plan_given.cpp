@@ -1,5 +1,5 @@
-// Parts of the memory that the document states and nothing here recomputes: activations, sampler, CUDA graphs, what
-// lies outside of the budget, the uncertainty. What must hold for them whatever their formulas: a part is there only
+// Parts of the memory that the document states and nothing here recomputes: activations, sampler, what lies outside of
+// the budget, the uncertainty; CUDA graphs, which plan_memory.cpp recomputes, are held to the same rules. What must hold for them whatever their formulas: a part is there only
 // where its cause is, and stages that do the same work need the same.
 //   sampler       on the last stage alone
 //   CUDA graphs   none when the engine runs eagerly; of equal stages the one with more layers needs no less

@@ -121,15 +121,15 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
   run.stages = plan.stages;
   run.micro_batches = micro_batches(plan, phase, count);
   run.receive_buffers = plan.micro_batching.receive_buffers;
+  run.cores = cores_of(plan);
   exec::HostBackend backend(run);
-  const std::vector<int> cores = cores_of(plan);
   std::vector<std::vector<CoreReading>> cores_seen;
   std::vector<double> before_s;
   // The first run touches every page for the first time; it is not counted.
   for (int r = -1; r < repeats; ++r) {
     backend.reset();
     traces::Timeline timeline = exec::run_schedule(out.predicted.schedule, backend);
-    std::vector<double> after_s = exec::yardstick_seconds(cores);
+    std::vector<double> after_s = exec::yardstick_seconds(run.cores);
     if (r >= 0) {
       out.measured.push_back(std::move(timeline));
       cores_seen.push_back(readings(before_s, after_s, backend.compute_times()));

@@ -43,8 +43,8 @@ bool is_quantized(spec::DType dtype) {
 }
 
 /// --dtype names a format, not a checkpoint: a listed checkpoint in that format tells what it leaves alone, otherwise
-/// every matrix of the layers is taken to be in it. Servers that convert at start-up
-/// leave nothing alone, and what is in the format already as it is.
+/// every matrix of the layers is taken to be in it. Servers that convert at start-up leave nothing alone, and what is in
+/// the format already as it is.
 void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
   const spec::DType dtype = dtype_of(flags.dtype, "--dtype");
   if (flags.dtype_is_converted && (model.dtype == dtype || model.expert_dtype == dtype)) return;
