@@ -44,10 +44,6 @@ bool TcpSide::wait() {
   return !has_failed_;
 }
 
-std::string awaited(const std::vector<int>& ranks, int peer, bool receives, std::size_t bytes) {
-  return fmt::format("{} to {} {} bytes", rank_name(ranks, peer), receives ? "send" : "receive", bytes);
-}
-
 void TcpChannel::post(TcpSidePtr side) {
   if (failed_) return side->finish(true);
   (side->receives ? receives_ : sends_).push_back(std::move(side));

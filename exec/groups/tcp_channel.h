@@ -40,9 +40,6 @@ class TcpSide {
 };
 using TcpSidePtr = std::shared_ptr<TcpSide>;
 
-/// "rank 1 to send 8 bytes": what a side waits for.
-std::string awaited(const std::vector<int>& ranks, int peer, bool receives, std::size_t bytes);
-
 class TcpChannel : public std::enable_shared_from_this<TcpChannel> {
  public:
   struct Ends {

@@ -68,8 +68,7 @@ void fail(Hub& hub, const std::string& why) {
 }
 
 std::string awaited(const Meeting& meeting, const Side& side) {
-  return fmt::format("{} to {} {} bytes", rank_name(meeting.ranks, side.peer), side.receives ? "send" : "receive",
-                     side.bytes);
+  return groups::awaited(meeting.ranks, side.peer, side.receives, side.bytes);
 }
 
 bool is_gone(const Hub& hub, const Meeting& meeting, int rank) {

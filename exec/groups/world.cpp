@@ -26,6 +26,10 @@ std::string rank_name(const std::vector<int>& ranks, int rank) {
   return of_run == rank ? name : name + " (" + std::to_string(of_run) + " of the run)";
 }
 
+std::string awaited(const std::vector<int>& ranks, int peer, bool receives, std::size_t bytes) {
+  return rank_name(ranks, peer) + " to " + (receives ? "send " : "receive ") + std::to_string(bytes) + " bytes";
+}
+
 void check_peer(const Group& group, int peer) {
   const std::string who = group.name() + ": rank " + std::to_string(group.rank());
   if (peer == group.rank()) throw GroupError(who + " can't send to itself or receive from itself");

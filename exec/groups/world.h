@@ -29,6 +29,9 @@ int position_in(const std::string& name, const std::vector<int>& ranks, int rank
 /// "rank 1", or "rank 1 (5 of the run)" where the numbers differ: how messages name a rank of a group.
 std::string rank_name(const std::vector<int>& ranks, int rank);
 
+/// "rank 1 to send 8 bytes": what one side of a message waits for.
+std::string awaited(const std::vector<int>& ranks, int peer, bool receives, std::size_t bytes);
+
 /// Throws GroupError for a peer that is not in the group or is this rank itself.
 void check_peer(const Group& group, int peer);
 

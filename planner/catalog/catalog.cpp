@@ -67,6 +67,13 @@ const input::Document& memory() {
   return document;
 }
 
+std::optional<input::Node> architecture(const std::string& name) {
+  for (const input::Node& entry : architectures().root().at("architectures").items())
+    for (const input::Node& known : entry.at("names").items())
+      if (known.text() == name) return entry;
+  return std::nullopt;
+}
+
 void set_data_folder(const std::string& folder) {
   std::error_code ignored;
   if (!std::filesystem::is_directory(folder, ignored))

@@ -2,6 +2,7 @@
 // files of the same names in a folder take precedence (--data DIR).
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "planner/input/document.h"
@@ -18,6 +19,9 @@ const input::Document& vllm();
 const input::Document& vllm_flags();
 const input::Document& vllm_log();
 const input::Document& memory();
+
+/// The entry of architectures.json that names it.
+std::optional<input::Node> architecture(const std::string& name);
 
 /// Before any of the above is read. Throws InputError when there is no such folder; files that it lacks come from the
 /// binary.

@@ -46,10 +46,11 @@ CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage
   return out;
 }
 
-std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
+                             const CommunicatorMemory& communicators) {
   const bool samples = stage.end_layer == static_cast<int>(plan.model.layers.size());
   return std::llround(rules.value("non_torch_bytes") + (samples ? rules.value("non_torch_sampler_bytes") : 0)) +
-         communicator_memory(plan, stage, rules).inside_bytes;
+         communicators.inside_bytes;
 }
 
 }  // namespace ppplan::cost

@@ -24,7 +24,9 @@ struct CommunicatorMemory {
 };
 CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage& stage,
                                        const engines::MemoryRules& rules);
-/// All that the profile run finds outside of PyTorch on a card of the stage: the engine's workspaces and `inside`.
-std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+/// All that the profile run finds outside of PyTorch on a card of the stage: the engine's workspaces and what
+/// `communicators` hold inside.
+std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
+                             const CommunicatorMemory& communicators);
 
 }  // namespace ppplan::cost

@@ -15,8 +15,6 @@ std::int64_t bytes(double value) { return static_cast<std::int64_t>(std::llround
 
 double rounded_up(double value, double multiple) { return std::ceil(value / multiple) * multiple; }
 
-bool is_quantized(spec::DType dtype) { return spec::bytes_per_element(dtype) < 2; }
-
 double latent_bytes(const spec::Plan& plan, const spec::Attention& a) {
   if (a.kind != AttentionKind::mla) return 0;
   const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
@@ -28,7 +26,7 @@ double latent_bytes(const spec::Plan& plan, const spec::Attention& a) {
   if (rules.is("mla_absorbed"))
     sum += heads * a.kv_lora_rank * (query + model.hidden) * (model.attention_dtype == spec::DType::fp8 ? 1 : plain) +
            query * heads * a.rope_dim * plain;
-  if (is_quantized(model.attention_dtype))
+  if (spec::is_quantized(model.attention_dtype))
     sum += heads * a.kv_lora_rank * (a.nope_dim + a.value_dim) * rules.value("mla_expanded_bytes");
   return sum;
 }

@@ -101,11 +101,12 @@ Corrected corrected(const spec::Plan& plan, const spec::Stage& stage, const Memo
 
 double square(double value) { return value * value; }
 
-/// What of a card is neither the budget's nor free, and how well that is known.
+/// What a card holds outside of PyTorch, in the budget and beside it, and how well that is known.
 struct Beside {
   std::int64_t bytes = 0;
-  std::int64_t warm_up_bytes = 0;  // of bytes: reserved by the sampler's second run beyond what it was counted with
-  bool fabric = false;             // communicators with multicast buffers
+  std::int64_t warm_up_bytes = 0;    // of bytes: reserved by the sampler's second run beyond what it was counted with
+  bool fabric = false;               // communicators with multicast buffers
+  std::int64_t non_torch_bytes = 0;  // of the budget: what the profile run finds outside of PyTorch
   bool graphs_in_budget = false;
 };
 
@@ -121,6 +122,7 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
   out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
               out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;
+  out.non_torch_bytes = non_torch_bytes(plan, stage, rules, communicators);
   out.graphs_in_budget = graphs_in_budget(plan);
   return out;
 }
@@ -220,7 +222,7 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   const Beside more = host ? Beside{} : beside(plan, stage, activation, rules);
   const bool in_budget = graphs_in_budget(plan);
   if (!host) {
-    memory.activation_bytes += non_torch_bytes(plan, stage, rules);
+    memory.activation_bytes += more.non_torch_bytes;
     memory.cuda_graph_bytes = cuda_graph_bytes(plan, stage, rules);
     memory.other_bytes =
         more.bytes + (in_budget ? 0 : std::max<std::int64_t>(0, memory.cuda_graph_bytes + known.graph_bytes));

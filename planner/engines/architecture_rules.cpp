@@ -15,10 +15,9 @@ using spec::AttentionKind;
 
 /// Documents may name architectures that the catalog lacks; the rules of the Llama file hold for those.
 std::optional<Node> rules_of(const std::string& architecture) {
-  for (const Node& entry : catalog::architectures().root().at("architectures").items())
-    for (const Node& name : entry.at("names").items())
-      if (name.text() == architecture) return entry.at("pipeline");
-  return std::nullopt;
+  const auto entry = catalog::architecture(architecture);
+  if (!entry) return std::nullopt;
+  return entry->at("pipeline");
 }
 
 std::string word(const spec::ModelSpec& model, const char* key, const char* otherwise) {

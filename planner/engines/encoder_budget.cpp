@@ -12,10 +12,8 @@ namespace {
 using input::Node;
 
 std::optional<Node> encoder_of(const std::string& architecture) {
-  for (const Node& entry : catalog::architectures().root().at("architectures").items())
-    for (const Node& name : entry.at("names").items())
-      if (name.text() == architecture) return entry.find("encoder");
-  return std::nullopt;
+  const auto entry = catalog::architecture(architecture);
+  return entry ? entry->find("encoder") : std::nullopt;
 }
 
 /// Frames come in pairs; one pair is always made.

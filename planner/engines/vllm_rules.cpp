@@ -39,10 +39,6 @@ bool any_experts(const spec::ModelSpec& model) {
   return std::any_of(model.layers.begin(), model.layers.end(), has_experts);
 }
 
-bool is_quantized(const spec::ModelSpec& model) {
-  return model.dtype != spec::DType::bf16 && model.dtype != spec::DType::fp16 && model.dtype != spec::DType::fp32;
-}
-
 bool slides(const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::sliding_window; }
 
 bool is_hybrid(const spec::ModelSpec& model) {
@@ -51,7 +47,7 @@ bool is_hybrid(const spec::ModelSpec& model) {
 }
 
 bool on_v2_runner(const std::string& version, const spec::ModelSpec& model) {
-  if (is_quantized(model) && !vllm_rule(version, "v2_runner_quantized").boolean()) return false;
+  if (spec::is_quantized(model.dtype) && !vllm_rule(version, "v2_runner_quantized").boolean()) return false;
   for (const Node& entry : vllm_rule(version, "v2_runner").items()) {
     const std::string name = entry.text();
     if (name == model.architecture || name == "all" || (name == "dense" && !any_experts(model) && !is_hybrid(model)))

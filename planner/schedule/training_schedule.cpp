@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "planner/schedule/training_times.h"
-
 namespace ppplan::schedule {
 namespace {
 
@@ -44,8 +42,7 @@ class Builder {
         gradient_(output_.size(), -1),
         made_(output_.size(), -1) {}
 
-  Schedule build(int receive_buffers) {
-    const TrainingTimes times = training_times(order_, costs_);
+  Schedule build(const TrainingTimes& times, int receive_buffers) {
     schedule_.receive_buffers = receive_buffers;
     for (std::size_t rank = 0; rank < order_.ranks.size(); ++rank)
       schedule_.devices.push_back({"rank " + std::to_string(rank), {static_cast<int>(rank)}, {Lane{}}});
@@ -122,7 +119,12 @@ class Builder {
 }  // namespace
 
 Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& costs, int receive_buffers) {
-  return Builder(order, costs).build(receive_buffers);
+  return training_schedule(order, costs, training_times(order, costs), receive_buffers);
+}
+
+Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& costs, const TrainingTimes& times,
+                           int receive_buffers) {
+  return Builder(order, costs).build(times, receive_buffers);
 }
 
 }  // namespace ppplan::schedule

@@ -8,10 +8,14 @@
 #include "planner/schedule/schedule.h"
 #include "planner/schedule/training_costs.h"
 #include "planner/schedule/training_order.h"
+#include "planner/schedule/training_times.h"
 
 namespace ppplan::schedule {
 
 /// `receive_buffers` as in Schedule; 0 = unbounded. Device r is rank r. Throws InputError as training_times does.
 Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& costs, int receive_buffers = 0);
+/// The same where the order's times are known.
+Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& costs, const TrainingTimes& times,
+                           int receive_buffers);
 
 }  // namespace ppplan::schedule

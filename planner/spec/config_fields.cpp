@@ -58,11 +58,10 @@ std::vector<std::string> readable_architectures() {
 namespace {
 
 std::optional<Family> find_family(const std::string& architecture) {
-  for (const Node& entry : catalog::architectures().root().at("architectures").items())
-    if (const auto rules = entry.find("config"))
-      for (const Node& name : entry.at("names").items())
-        if (name.text() == architecture) return Family{architecture, *rules};
-  return std::nullopt;
+  const auto entry = catalog::architecture(architecture);
+  const auto rules = entry ? entry->find("config") : std::nullopt;
+  if (!rules) return std::nullopt;
+  return Family{architecture, *rules};
 }
 
 }  // namespace

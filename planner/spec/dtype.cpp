@@ -36,4 +36,6 @@ std::optional<DType> dtype(std::string_view name) {
 
 double bytes_per_element(DType dtype) { return format(dtype).bytes; }
 
+bool is_quantized(DType dtype) { return dtype != DType::bf16 && dtype != DType::fp16 && dtype != DType::fp32; }
+
 }  // namespace ppplan::spec

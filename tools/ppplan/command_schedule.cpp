@@ -91,7 +91,7 @@ Result result_of(const Flags& flags) {
   out.order = named_order(request);
   out.costs = costs_of(flags, out.order);
   out.times = training_times(out.order, out.costs);
-  out.schedule = training_schedule(out.order, out.costs, buffers_of(flags.buffers));
+  out.schedule = training_schedule(out.order, out.costs, out.times, buffers_of(flags.buffers));
   const std::vector<double> seconds = own_seconds(out.schedule);
   out.timeline = longest_path(out.schedule, seconds);
   report::ActivationCosts activations;

@@ -38,13 +38,9 @@ spec::DType dtype_of(const std::string& text, const std::string& flag) {
   throw input::InputError(flag, "", "one of fp32, bf16, fp16, fp8, int8, int4, nvfp4", "'" + text + "'");
 }
 
-bool is_quantized(spec::DType dtype) {
-  return dtype != spec::DType::bf16 && dtype != spec::DType::fp16 && dtype != spec::DType::fp32;
-}
-
 /// --dtype names a format, not a checkpoint: a listed checkpoint in that format tells what it leaves alone, otherwise
-/// every matrix of the layers is taken to be in it. Servers that convert at start-up leave nothing alone, and what is in
-/// the format already as it is.
+/// every matrix of the layers is taken to be in it. Servers that convert at start-up leave nothing alone, and what is
+/// in the format already as it is.
 void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
   const spec::DType dtype = dtype_of(flags.dtype, "--dtype");
   if (flags.dtype_is_converted && (model.dtype == dtype || model.expert_dtype == dtype)) return;
@@ -57,7 +53,7 @@ void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
     const auto attention = listed->formats.attention;
     model.notes.push_back("--dtype " + flags.dtype + " as in " + listed->id +
                           (attention == dtype ? "" : fmt::format(" (attention in {})", spec::name(attention))));
-  } else if (is_quantized(dtype) && !flags.dtype_is_converted) {
+  } else if (spec::is_quantized(dtype) && !flags.dtype_is_converted) {
     model.notes.push_back("--dtype " + flags.dtype + " in all matrices of the layers (no checkpoint of it is listed)");
   }
 }
