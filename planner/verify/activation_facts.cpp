@@ -17,7 +17,8 @@ double attention_width(const Node& a, double tp) {
   const std::string kind = a.at("kind").text();
   if (kind == "none" || kind == "mla") return 0;
   if (kind == "linear")
-    return (4 * size(a, "key_heads") * size(a, "key_head_dim") + 5 * size(a, "value_heads") * size(a, "value_head_dim")) /
+    return (4 * size(a, "key_heads") * size(a, "key_head_dim") +
+            5 * size(a, "value_heads") * size(a, "value_head_dim")) /
            tp;
   const double queries = size(a, "heads") / tp, pairs = std::max(1.0, size(a, "kv_heads") / tp);
   return 2 * (queries + pairs) * size(a, "head_dim");
@@ -91,8 +92,7 @@ ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage)
   const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm); };
   // norm_bytes is one vector of [hidden].
   const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
-  const double peak =
-      (constant("forward_hidden_copies") + (plan.tp > 1 ? 1 : 0)) * hidden + widest_bytes(plan, stage);
+  const double peak = (constant("forward_hidden_copies") + (plan.tp > 1 ? 1 : 0)) * hidden + widest_bytes(plan, stage);
   ActivationFacts out;
   out.forward_bytes = peak + library_bytes(plan, stage);
   if (stage.first_layer > 0) out.forward_bytes += constant("boundary_hidden_copies") * hidden;

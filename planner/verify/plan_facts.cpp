@@ -144,7 +144,8 @@ void read_widths(const Node& model, PlanFacts& plan) {
   const auto hidden = static_cast<double>(count(model, "hidden"));
   plan.element_bytes = plan.model.norm_bytes / hidden;
   for (const Node& run : model.at("layers").items())
-    plan.widths.insert(plan.widths.end(), static_cast<std::size_t>(count(run, "count")), width_facts(run, plan, hidden));
+    plan.widths.insert(plan.widths.end(), static_cast<std::size_t>(count(run, "count")),
+                       width_facts(run, plan, hidden));
 }
 
 void read_inputs(const Node& inputs, PlanFacts& plan) {
