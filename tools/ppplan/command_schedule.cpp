@@ -115,8 +115,8 @@ Result ordered(const Flags& flags) {
       throw input::InputError("--chunks", "", fmt::format("{} of {}", chunks, request.kind),
                               std::to_string(*flags.chunks));
     out.costs = costs_of(flags, ranks * static_cast<std::size_t>(chunks));
-    out.searched =
-        searched_order({request.kind, request.ranks, request.micro_batches, out.costs, out.memory_limit, objective});
+    out.searched = schedule::searched_order(
+        {request.kind, request.ranks, request.micro_batches, out.costs, out.memory_limit, objective});
     out.order = out.searched.order;
     return out;
   }
