@@ -1,0 +1,106 @@
+#include "planner/schedule/searched_order.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "planner/input/input_error.h"
+#include "planner/schedule/best_order.h"
+#include "planner/schedule/building_block.h"
+#include "planner/schedule/order_layout.h"
+#include "planner/schedule/order_zb_auto.h"
+#include "planner/schedule/training_times.h"
+
+namespace ppplan::schedule {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+void add_zb_auto(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
+  for (int v = 0; v < zb_auto_variants; ++v) {
+    const ZbAutoVariant variant = zb_auto_variant(v);
+    RankClocks clocks(layout, request.costs, request.memory_limit);
+    zb_auto(clocks, variant);
+    best.add(name(variant), clocks);
+  }
+}
+
+/// Repeats a variant with the idle times of the pass before for as long as that helps.
+void add_zb_v_variant(const SearchedRequest& request, const TrainingOrder& layout, const std::string& name,
+                      ZbVVariant variant, BestOrder& best) {
+  for (double most_idle_s = RankClocks::never;;) {
+    RankClocks clocks(layout, request.costs, request.memory_limit);
+    if (!zb_v(clocks, variant) || clocks.most_idle_s() >= most_idle_s) return;
+    most_idle_s = clocks.most_idle_s();
+    variant.known_idle_s.clear();
+    for (int i = 0; i < request.ranks; ++i) variant.known_idle_s.push_back(clocks.idle_s(i));
+    best.add(name, clocks);
+  }
+}
+
+void add_zb_v(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
+  for (const bool forwards : {true, false})
+    for (const bool inputs : {true, false})
+      add_zb_v_variant(request, layout,
+                       std::string("greedy") + (forwards ? ", weight gradients before forwards" : "") +
+                           (inputs ? ", weight gradients before input gradients" : ""),
+                       {forwards, inputs, {}}, best);
+}
+
+void add_block(const SearchedRequest& request, BestOrder& best) {
+  TrainingOrder order = request.kind == "v-half"  ? v_half(request.ranks, request.micro_batches)
+                        : request.kind == "v-min" ? v_min(request.ranks, request.micro_batches)
+                                                  : one_f_one_b_v(request.ranks, request.micro_batches);
+  const TrainingTimes times = training_times(order, request.costs);
+  best.add({"building block", times.makespan_s, times.span_s, within(times, request.memory_limit)}, std::move(order));
+}
+
+}  // namespace
+
+bool within(const TrainingTimes& times, const std::vector<double>& limit) {
+  constexpr double forgiven = 1e-9;  // as RankClocks
+  for (std::size_t r = 0; r < limit.size(); ++r)
+    if (times.peak_activations[r] > limit[r] * (1 + forgiven)) return false;
+  return true;
+}
+
+const std::vector<std::string>& searched_names() {
+  static const std::vector<std::string> names{"zb-auto", "zb-v", "v-half", "v-min", "1f1b-v"};
+  return names;
+}
+
+int chunks_of_searched(const std::string& kind) { return kind == "zb-auto" ? 1 : 2; }
+
+void check_memory_limit(const TrainingOrder& layout, const TrainingCosts& costs, const std::vector<double>& limit) {
+  if (limit.empty()) return;
+  if (limit.size() != layout.ranks.size())
+    throw input::InputError("schedule", "memory limit",
+                            "one for each of the " + std::to_string(layout.ranks.size()) + " ranks",
+                            std::to_string(limit.size()));
+  std::vector<double> least(layout.ranks.size());
+  for (const auto& pipe : layout.pipes) {
+    std::vector<double> one(layout.ranks.size());
+    for (const int stage : pipe) one[at(layout.rank_of[at(stage)])] += costs.stages[at(stage)].activation;
+    for (std::size_t r = 0; r < one.size(); ++r) least[r] = std::max(least[r], one[r]);
+  }
+  for (std::size_t r = 0; r < least.size(); ++r)
+    if (!(limit[r] * (1 + 1e-9) >= least[r]))
+      throw input::InputError("schedule", "memory limit of rank " + std::to_string(r),
+                              "at least " + fmt::format("{:.6g}", least[r]) + ", the activations of one micro-batch",
+                              fmt::format("{:.6g}", limit[r]));
+}
+
+SearchedOrder searched_order(const SearchedRequest& request) {
+  const bool one = request.kind == "zb-auto";
+  const TrainingOrder layout =
+      one ? looped_layout(request.ranks, request.micro_batches, 1) : v_layout(request.ranks, request.micro_batches);
+  check_costs(request.costs, static_cast<int>(layout.rank_of.size()));
+  check_memory_limit(layout, request.costs, request.memory_limit);
+  BestOrder best(request.objective);
+  if (request.kind == "zb-auto") add_zb_auto(request, layout, best);
+  if (request.kind == "zb-v") add_zb_v(request, layout, best);
+  if (request.kind.starts_with("v-") || request.kind == "1f1b-v") add_block(request, best);
+  return best.take();
+}
+
+}  // namespace ppplan::schedule
