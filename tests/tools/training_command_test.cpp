@@ -36,7 +36,7 @@ TEST(TrainingCommand, WhatDoesNotFitExitsWithThree) {
 TEST(TrainingCommand, BadInputIsOneSentence) {
   for (const char* flags :
        {"--global-batch 0", "--sequence-length -1", "--schedule 1f2b", "--recompute maybe", "--optimizer half",
-        "--partition 16,15", "--tp 3", "--micro-batch-size 0", "--emit shell"}) {
+        "--partition 16,15", "--tp 3", "--micro-batch-size 0", "--chunks 0", "--emit shell"}) {
     const Outcome outcome = ppplan(std::string("search --task train --model llama8b --gpus 8 ") + flags);
     EXPECT_EQ(outcome.status, 2) << flags;
     EXPECT_EQ(outcome.out, "") << flags;
