@@ -100,7 +100,7 @@ class TrainingExplorer {
                             mirrored       ? 2
                             : kind.chunked ? chunks
                                            : kind.positions,
-                            recompute, true});
+                            recompute, request_.question.settings.sharded_optimizer});
       }
     }
   }
