@@ -92,14 +92,15 @@ class TrainingExplorer {
       const Kind& kind = kinds[k];
       if (request_.schedule ? *request_.schedule != kind.name : k >= tried_unasked) continue;
       if (parallel.pp == 1 && !request_.schedule && k > 0) continue;
-      for (int chunks = kind.chunked ? 2 : 1; chunks <= (kind.chunked ? most_chunks : 1); ++chunks) {
-        if (request_.chunks && kind.chunked && *request_.chunks != chunks) continue;
+      const int least = !kind.chunked ? 1 : request_.chunks.value_or(2);
+      const int most = !kind.chunked ? 1 : request_.chunks.value_or(most_chunks);
+      for (int chunks = least; chunks <= most; ++chunks) {
         const bool mirrored = std::string(kind.name) == "dualpipe";
         settings.push_back({sequences, micro_batches, kind.name,
                             mirrored       ? 2
                             : kind.chunked ? chunks
                                            : kind.positions,
-                            recompute, true});
+                            recompute, request_.question.settings.sharded_optimizer});
       }
     }
   }
@@ -210,6 +211,7 @@ void check(const TrainingRequest& request) {
   at_least_one(task.global_batch, "--global-batch");
   at_least_one(task.sequence_tokens, "--sequence-length");
   if (request.sequences) at_least_one(*request.sequences, "--micro-batch-size");
+  if (request.chunks) at_least_one(*request.chunks, "--chunks");
   const int longest = request.question.model.max_position;
   if (longest > 0 && task.sequence_tokens > longest)
     throw input::InputError("--sequence-length", "", fmt::format("at most the model's {} tokens", longest),

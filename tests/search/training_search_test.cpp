@@ -99,6 +99,15 @@ TEST(TrainingSearch, OneDeviceTakesItsWorkAndTheUpdate) {
   EXPECT_EQ(plan.predicted.bubble_fraction, 0);
 }
 
+TEST(TrainingSearch, AWholeOptimizerIsHeldByEveryReplica) {
+  TrainingRequest request = request_for(tests::cluster_of({{"card", 4, 8, 1}}));
+  request.dp = 4;
+  const spec::TrainingMemory shared = searched(request).plans.at(0).ranks.at(0).memory;
+  request.question.settings.sharded_optimizer = false;
+  const spec::TrainingMemory whole = searched(request).plans.at(0).ranks.at(0).memory;
+  EXPECT_NEAR(static_cast<double>(whole.optimizer_bytes), 4.0 * static_cast<double>(shared.optimizer_bytes), 4);
+}
+
 TEST(TrainingSearch, ASlowCardGetsFewerLayers) {
   TrainingRequest request = request_for(tests::cluster_of({{"fast", 1, 8, 1}, {"slow", 1, 8, 3}}), 12, 16);
   request.pp = 2;

@@ -60,7 +60,7 @@ void check(const Flags& flags) {
     throw input::InputError("--task", "", "serve or train", "'" + flags.task + "'");
   if (flags.task == "train" && !flags.emit.empty())
     throw input::InputError(
-        "--emit: a server's start, which --task train has not; its text ends with Megatron-LM's flags");
+        "--emit: expected --task serve beside it, found train, whose text ends with Megatron-LM's flags");
   if (!flags.emit.empty() && !engines::emit_kind(flags.emit))
     throw input::InputError("--emit", "", "one of shell, docker, k8s, sglang", "'" + flags.emit + "'");
 }
