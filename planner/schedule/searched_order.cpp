@@ -14,6 +14,8 @@
 namespace ppplan::schedule {
 namespace {
 
+constexpr double forgiven = 1e-9;  // of a limit, as in RankClocks
+
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 void add_zb_auto(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
@@ -58,7 +60,6 @@ void add_block(const SearchedRequest& request, BestOrder& best) {
 }  // namespace
 
 bool within(const TrainingTimes& times, const std::vector<double>& limit) {
-  constexpr double forgiven = 1e-9;  // as RankClocks
   for (std::size_t r = 0; r < limit.size(); ++r)
     if (times.peak_activations[r] > limit[r] * (1 + forgiven)) return false;
   return true;
@@ -71,22 +72,38 @@ const std::vector<std::string>& searched_names() {
 
 int chunks_of_searched(const std::string& kind) { return kind == "zb-auto" ? 1 : 2; }
 
-void check_memory_limit(const TrainingOrder& layout, const TrainingCosts& costs, const std::vector<double>& limit) {
-  if (limit.empty()) return;
-  if (limit.size() != layout.ranks.size())
-    throw input::InputError("schedule", "memory limit",
-                            "one for each of the " + std::to_string(layout.ranks.size()) + " ranks",
-                            std::to_string(limit.size()));
+namespace {
+
+/// [rank] activations of one micro-batch in all stages of the rank that it passes.
+std::vector<double> of_one_micro_batch(const TrainingOrder& layout, const TrainingCosts& costs) {
   std::vector<double> least(layout.ranks.size());
   for (const auto& pipe : layout.pipes) {
     std::vector<double> one(layout.ranks.size());
     for (const int stage : pipe) one[at(layout.rank_of[at(stage)])] += costs.stages[at(stage)].activation;
     for (std::size_t r = 0; r < one.size(); ++r) least[r] = std::max(least[r], one[r]);
   }
+  return least;
+}
+
+}  // namespace
+
+bool holds_one(const TrainingOrder& layout, const TrainingCosts& costs, const std::vector<double>& limit) {
+  const std::vector<double> least = of_one_micro_batch(layout, costs);
+  for (std::size_t r = 0; r < limit.size(); ++r)
+    if (!(limit[r] * (1 + forgiven) >= least[r])) return false;
+  return true;
+}
+
+void check_memory_limit(const TrainingOrder& layout, const TrainingCosts& costs, const std::vector<double>& limit) {
+  if (limit.empty()) return;
+  if (limit.size() != layout.ranks.size())
+    throw input::InputError("schedule", "memory limit", fmt::format("one for each of {} ranks", layout.ranks.size()),
+                            fmt::format("{}", limit.size()));
+  const std::vector<double> least = of_one_micro_batch(layout, costs);
   for (std::size_t r = 0; r < least.size(); ++r)
-    if (!(limit[r] * (1 + 1e-9) >= least[r]))
-      throw input::InputError("schedule", "memory limit of rank " + std::to_string(r),
-                              "at least " + fmt::format("{:.6g}", least[r]) + ", the activations of one micro-batch",
+    if (!(limit[r] * (1 + forgiven) >= least[r]))
+      throw input::InputError("schedule", fmt::format("memory limit of rank {}", r),
+                              fmt::format("at least {:.6g}, the activations of one micro-batch", least[r]),
                               fmt::format("{:.6g}", limit[r]));
 }
 
