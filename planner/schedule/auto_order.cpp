@@ -130,14 +130,14 @@ class AutoSearch {
         skip(layout, name);
         continue;
       }
-      try_order(layout, name, named_order(request));
+      try_order(layout, full_name(layout, name), named_order(request));
     }
   }
 
+  /// `name` says the layout, too.
   void try_order(Layout& layout, const std::string& name, TrainingOrder order) {
     const TrainingTimes times = training_times(order, layout.costs);
-    layout.best.add({full_name(layout, name), times.makespan_s, times.span_s, within(times, r_.memory_limit)},
-                    std::move(order));
+    layout.best.add({name, times.makespan_s, times.span_s, within(times, r_.memory_limit)}, std::move(order));
   }
 
   std::string full_name(const Layout& layout, const std::string& name) const { return name + " (" + layout.name + ")"; }
@@ -264,6 +264,7 @@ class AutoSearch {
     }
     out.gap = out.bound_s > 0 ? length(winner->best.best()) / out.bound_s - 1 : 0;
     out.costs = winner->costs;
+    out.layout_bound_s = bound(*winner);
     for (Layout& layout : layouts_) {
       const bool won = &layout == winner;
       SearchedOrder best = layout.best.take();

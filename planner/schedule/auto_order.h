@@ -32,8 +32,9 @@ struct AutoOrder {
   TrainingOrder order;
   TrainingCosts costs;  // of the order's stages
   std::string winner;
-  double bound_s = 0;  // of the objective, over all layouts tried: no order of them is shorter
-  double gap = 0;      // how much longer than the bound the order is, as a fraction of the bound
+  double bound_s = 0;         // of the objective, over all layouts tried: no order of them is shorter
+  double layout_bound_s = 0;  // over orders of the winner's layout
+  double gap = 0;             // how much longer than the bound the order is, as a fraction of the bound
   std::vector<Candidate> tried;
   std::vector<std::string> not_tried;  // one sentence each
 };
