@@ -75,6 +75,15 @@ void RankClocks::weight_gradient(int stage) {
   order_.ranks[at(rank)].push_back({OpKind::backward_weight, stage, micro_batch});
 }
 
+void RankClocks::gradient(int stage, double arrival_s) {
+  const int rank = order_.rank_of[at(stage)], micro_batch = counts_[at(stage)].input++;
+  ++counts_[at(stage)].weight;
+  input_end_[cell(stage, micro_batch)] =
+      place(rank, arrival_s, cost(stage).backward_input_s + cost(stage).backward_weight_s);
+  ranks_[at(rank)].held -= cost(stage).activation;
+  order_.ranks[at(rank)].push_back({OpKind::backward, stage, micro_batch});
+}
+
 double RankClocks::makespan_s() const {
   double last_s = 0;
   for (const Clock& clock : ranks_) last_s = std::max(last_s, clock.free_s);

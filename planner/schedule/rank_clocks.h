@@ -33,6 +33,8 @@ class RankClocks {
   void forward(int stage, double arrival_s);
   void input_gradient(int stage, double arrival_s);
   void weight_gradient(int stage);
+  /// Both gradients as one action.
+  void gradient(int stage, double arrival_s);
 
   double free_s(int rank) const { return ranks_[at(rank)].free_s; }
   double held(int rank) const { return ranks_[at(rank)].held; }
@@ -48,6 +50,10 @@ class RankClocks {
   double span_s() const;
   TrainingOrder take() { return std::move(order_); }
 
+  const std::vector<int>& pipe() const { return order_.pipes.front(); }
+  int rank_of(int stage) const { return order_.rank_of[at(stage)]; }
+  int next(int stage) const { return neighbours_[at(stage)].next; }
+  int previous(int stage) const { return neighbours_[at(stage)].previous; }
   int ranks() const { return static_cast<int>(ranks_.size()); }
   int micro_batches() const { return micro_batches_; }
   const StageTraining& cost(int stage) const { return costs_.stages[at(stage)]; }

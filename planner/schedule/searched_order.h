@@ -55,6 +55,8 @@ int chunks_of_searched(const std::string& kind);
 /// that check_costs refuses, and for a limit that one micro-batch exceeds on some rank.
 SearchedOrder searched_order(const SearchedRequest& request);
 
+/// Whether every rank has room for one micro-batch in all of its stages.
+bool holds_one(const TrainingOrder& layout, const TrainingCosts& costs, const std::vector<double>& limit);
 /// Throws InputError unless every rank has room for one micro-batch in all of its stages, naming the rank.
 void check_memory_limit(const TrainingOrder& layout, const TrainingCosts& costs, const std::vector<double>& limit);
 /// Whether no rank's peak is above its limit; rounding is forgiven.
