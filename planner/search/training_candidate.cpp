@@ -285,6 +285,22 @@ bool assess_training(TrainingPlan& plan, const TrainingOrder& order, cost::CostB
   return true;
 }
 
+TrainingLimits training_limits(TrainingPlan& plan, const TrainingOrder& layout, cost::CostBook& book) {
+  place_layers(plan, layout);
+  assess_state(plan);
+  cost::assess_training_stages(plan, layout, book);
+  TrainingLimits out{costs_of(plan), {}};
+  for (const spec::TrainingRank& rank : plan.ranks) {
+    const spec::TrainingMemory& m = rank.memory;
+    const double working = plan.settings.recompute ? widest_layer_bytes(plan, rank) : 0;
+    const auto left =
+        static_cast<double>(m.free_bytes - m.weights_bytes - m.gradients_bytes - m.optimizer_bytes - m.other_bytes) -
+        working - fixed_uncertainty_bytes;
+    out.activation_bytes.push_back(std::max(0.0, left / (1 + activation_uncertainty)));
+  }
+  return out;
+}
+
 std::vector<double> alive_by_position(const TrainingPlan& plan, const TrainingOrder& order) {
   std::vector<double> out;
   for (const int s : order.pipes.front()) {

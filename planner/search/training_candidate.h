@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "planner/cost/cost_book.h"
+#include "planner/schedule/training_costs.h"
 #include "planner/schedule/training_order.h"
 #include "planner/spec/training_plan.h"
 
@@ -25,6 +26,14 @@ std::optional<std::vector<int>> training_partition(const spec::TrainingPlan& dra
 /// false returned where that already exceeds it.
 bool assess_training(spec::TrainingPlan& plan, const schedule::TrainingOrder& order, cost::CostBook& book,
                      std::optional<double> bound_s = std::nullopt);
+
+/// What an order of plan.partition is searched with: costs of the stages, and bytes that each rank has for activations.
+/// `layout` needs no actions. Fills stages and the state's memory.
+struct TrainingLimits {
+  schedule::TrainingCosts costs;
+  std::vector<double> activation_bytes;  // [rank], at least 0
+};
+TrainingLimits training_limits(spec::TrainingPlan& plan, const schedule::TrainingOrder& layout, cost::CostBook& book);
 
 /// Micro-batches alive at once by position of a pipe, of an assessed plan.
 std::vector<double> alive_by_position(const spec::TrainingPlan& plan, const schedule::TrainingOrder& order);
