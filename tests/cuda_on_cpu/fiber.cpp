@@ -48,6 +48,7 @@ void arrived(const Context& at) {
 
 [[gnu::noinline]] void switch_context(Context& from, Context& to) {
   announce(from, to);
+  from.is_started = true;
   if (__builtin_setjmp(from.registers) == 0) jump(to);
   arrived(from);
 }
