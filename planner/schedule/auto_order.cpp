@@ -23,6 +23,8 @@ std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
 // Actions that the random rules and the local search place at most: seconds of work, the same on every machine.
 constexpr double placed_by_rules = 4e6, placed_by_moves = 6e7;
+constexpr int most_rules = 1000, moves_per_action = 300;  // short steps are searched through sooner
+constexpr double time_of_rules = 0.3;                     // of the time limit; the moves have the rest
 
 /// One way to give stages to ranks, and the best order on it.
 struct Layout {
@@ -37,7 +39,7 @@ struct Layout {
 class AutoSearch {
  public:
   explicit AutoSearch(const AutoRequest& request)
-      : r_(request), deadline_(deadline(request.time_limit_s)), random_(request.seed) {}
+      : r_(request), start_(Clock::now()), deadline_(deadline(1)), random_(request.seed) {}
 
   AutoOrder run() {
     add_layouts();
@@ -50,15 +52,20 @@ class AutoSearch {
   }
 
  private:
-  static Clock::time_point deadline(double seconds) {
+  /// When that part of the time is over.
+  Clock::time_point deadline(double part) const {
     constexpr double longest_s = 1e6;
-    return Clock::now() +
-           std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(std::min(seconds, longest_s)));
+    const std::chrono::duration<double> seconds(part * std::min(r_.time_limit_s, longest_s));
+    return start_ + std::chrono::duration_cast<Clock::duration>(seconds);
   }
 
   bool late() const { return Clock::now() > deadline_; }
-  bool reached(const Layout& layout) const {
-    return !layout.best.empty() && length(layout.best.best()) <= bound(layout) * (1 + 1e-12);
+  /// Whether no order of the layout can be shorter than the best so far.
+  bool hopeless(const Layout& layout) const {
+    double best_s = RankClocks::never;
+    for (const Layout& other : layouts_)
+      if (!other.best.empty()) best_s = std::min(best_s, length(other.best.best()));
+    return bound(layout) * (1 + 1e-12) >= best_s;
   }
   double length(const Candidate& c) const { return r_.objective == Objective::span ? c.span_s : c.makespan_s; }
   double bound(const Layout& layout) const {
@@ -126,7 +133,8 @@ class AutoSearch {
     for (const OrderRequest& request : named_on(layout)) {
       const std::string name =
           request.group > 0 ? fmt::format("{} in groups of {}", request.kind, request.group) : request.kind;
-      if (late()) {
+      // The usual groups are tried whatever the time, so that none of the named orders is better.
+      if (late() && request.group > 0 && request.group != r_.ranks && request.group != (r_.ranks + 1) / 2) {
         skip(layout, name);
         continue;
       }
@@ -154,10 +162,6 @@ class AutoSearch {
     for (const std::string& kind : searched_names()) {
       const bool here = chunks_of_searched(kind) == 1 ? chunks(layout) == 1 : is_v(layout);
       if (!here) continue;
-      if (late()) {
-        skip(layout, kind);
-        continue;
-      }
       SearchedOrder found =
           searched_order({kind, r_.ranks, r_.micro_batches, layout.costs, r_.memory_limit, r_.objective});
       for (const Candidate& c : found.tried)
@@ -180,21 +184,23 @@ class AutoSearch {
   }
 
   void try_rules(Layout& layout) {
-    if (!has_room(layout)) return;
-    for (const double stretch : {0.0, 0.5, 1.0, 1.25, 1.5, 2.0, 3.0})
-      for (const double patience : {0.0, 0.5, 1.0})
+    if (!has_room(layout) || (!layout.best.empty() && hopeless(layout))) return;
+    int left_out = 0;
+    for (const double stretch : {1.0, 0.0, 0.5, 1.25, 1.5, 2.0, 3.0})
+      for (const double patience : {1.0, 0.5, 0.0})
         for (const double hold : {0.0, 0.5}) {
           ListRule rule = stretch > 0 ? paced_rule(layout.stages, layout.costs, stretch)
                                       : gradients_first_rule(layout.stages, layout.costs);
           rule.patience.assign(at(r_.ranks), patience);
           rule.hold = hold;
-          const std::string name =
-              fmt::format("list schedule, stretch {}, patience {}, hold {}", stretch, patience, hold);
-          if (late())
-            skip(layout, name);
+          // One is tried whatever the time: it always fits.
+          if (late() && !layout.best.empty())
+            ++left_out;
           else
-            try_rule(layout, name, rule);
+            try_rule(layout, fmt::format("list schedule, stretch {}, patience {}, hold {}", stretch, patience, hold),
+                     rule);
         }
+    if (left_out > 0) skip(layout, fmt::format("{} list schedules", left_out));
   }
 
   double random() { return static_cast<double>(random_() >> 11) * 0x1p-53; }
@@ -213,11 +219,13 @@ class AutoSearch {
   }
 
   void vary_rules(Layout& layout) {
-    if (layout.rule.patience.empty()) return;
+    if (layout.rule.patience.empty() || hopeless(layout)) return;
     const double size = 3.0 * static_cast<double>(layout.stages.rank_of.size()) * r_.micro_batches;
-    const int count = static_cast<int>(placed_by_rules / size / static_cast<double>(layouts_.size()));
-    for (int k = 0; k < count && !reached(layout); ++k) {
-      if (late()) return skip(layout, fmt::format("{} of {} varied list schedules", count - k, count));
+    const int count =
+        std::min(most_rules, static_cast<int>(placed_by_rules / size / static_cast<double>(layouts_.size())));
+    const Clock::time_point until = deadline(time_of_rules);
+    for (int k = 0; k < count && !hopeless(layout); ++k) {
+      if (Clock::now() > until) return skip(layout, fmt::format("{} of {} varied list schedules", count - k, count));
       RankClocks clocks(layout.stages, layout.costs, r_.memory_limit);
       const ListRule rule = varied(layout.rule);
       list_schedule(clocks, rule);
@@ -239,13 +247,16 @@ class AutoSearch {
         open, [&](const Layout* a, const Layout* b) { return shorter(r_.objective, a->best.best(), b->best.best()); });
     for (std::size_t i = 0; i < open.size(); ++i) {
       Layout& layout = *open[i];
-      const double best_s = length(open.front()->best.best());
-      if (reached(layout) || bound(layout) >= best_s) continue;
+      if (hopeless(layout)) continue;
       std::size_t actions = 0;
       for (const auto& rank : layout.best.order().ranks) actions += rank.size();
-      const auto moves = static_cast<std::int64_t>(placed_by_moves / static_cast<double>(actions * open.size()));
+      const auto moves =
+          static_cast<std::int64_t>(std::min(static_cast<double>(moves_per_action * actions),
+                                             placed_by_moves / static_cast<double>(actions * open.size())));
+      const double share = static_cast<double>(i + 1) / static_cast<double>(open.size());
+      const Clock::time_point until = deadline(time_of_rules + (1 - time_of_rules) * share);
       Improvement better = improved(layout.best.order(), layout.costs, r_.memory_limit, r_.objective,
-                                    {moves, deadline_, bound(layout), r_.seed});
+                                    {moves, until, bound(layout), r_.seed});
       if (better.cut_short)
         not_tried_.push_back(fmt::format("{} of {} moves of the local search ({}): the time limit was over",
                                          moves - better.moves, moves, layout.name));
@@ -278,7 +289,7 @@ class AutoSearch {
   }
 
   const AutoRequest& r_;
-  const Clock::time_point deadline_;
+  const Clock::time_point start_, deadline_;
   std::mt19937_64 random_;
   std::vector<Layout> layouts_;
   std::vector<std::string> not_tried_;

@@ -39,8 +39,8 @@ struct AutoOrder {
   std::vector<std::string> not_tried;  // one sentence each
 };
 
-/// Throws InputError for sizes below 1, costs that check_costs refuses, a limit that one micro-batch exceeds on every
-/// layout, a time limit that is negative or not a number.
+/// Throws InputError for sizes below 1, costs that check_costs refuses, a limit that one micro-batch exceeds with all
+/// chunks, a time limit that is negative or not a number.
 AutoOrder auto_order(const AutoRequest& request);
 
 /// The costs of `fewer` chunks a rank from those of `chunks`; nothing where stages would have to be cut unevenly.

@@ -262,8 +262,9 @@ void print(Context& context, const Flags& flags) {
   print_text(fmt::format("{:<20}{:.6g} of activations on the fullest rank\n", "memory",
                          *std::ranges::max_element(result.times.peak_activations)));
   print_text(hanging_text(fmt::format("{:<20}", "bound"),
-                          fmt::format("{:.6g} s of {}, whatever the order; {:.1f} % above it", result.bound_s,
-                                      flags.objective == "span" ? "span" : "makespan", 100 * result.gap)));
+                          fmt::format("{:.6g} s of {}, whatever the order{}; {:.1f} % above it", result.bound_s,
+                                      flags.objective == "span" ? "span" : "makespan",
+                                      flags.order.kind == "auto" ? " on any layout tried" : "", 100 * result.gap)));
   if (!result.tried.empty())
     print_text(hanging_text(fmt::format("{:<20}", "order"),
                             fmt::format("{}; best of {}", result.winner, result.tried.size())));
