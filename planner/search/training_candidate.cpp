@@ -27,8 +27,9 @@ constexpr double fixed_uncertainty_bytes = 512.0 * (1 << 20);
 /// documents up to 47 % of an H100's dense peak, where forward kernels of an inference engine and these factors give
 /// 55 to 68 %.
 constexpr double training_slower = 0.4;
-/// Half of what a layer keeps is freed once its input gradient is there, assumed.
-constexpr double released_by_input_gradient = 0.5;
+/// What an input gradient frees is taken up by the gradients that the weight gradient needs: measured so on the host
+/// executor (layer_training.h), assumed elsewhere.
+constexpr double released_by_input_gradient = 0;
 
 std::int64_t bytes(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 
