@@ -1,7 +1,9 @@
 // How fast named training orders are made, and made into schedules with their communication.
 #include <benchmark/benchmark.h>
 
+#include "planner/schedule/auto_order.h"
 #include "planner/schedule/named_order.h"
+#include "planner/schedule/searched_order.h"
 #include "planner/schedule/training_schedule.h"
 
 namespace ppplan {
@@ -37,6 +39,40 @@ void sizes(benchmark::internal::Benchmark* bench) {
 }
 BENCHMARK(BM_Order)->Apply(sizes)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_OrderAndSchedule)->Apply(sizes)->Unit(benchmark::kMillisecond);
+
+/// With room for 1.5 pipelines: limits that bind.
+void BM_SearchedOrder(benchmark::State& state) {
+  schedule::SearchedRequest request;
+  request.kind = schedule::searched_names()[static_cast<std::size_t>(state.range(0))];
+  request.ranks = static_cast<int>(state.range(1));
+  request.micro_batches = static_cast<int>(state.range(2));
+  const int chunks = schedule::chunks_of_searched(request.kind);
+  request.costs = schedule::uniform_costs(request.ranks * chunks, {1, 1.2, 0.8, 0.1, 1});
+  request.memory_limit.assign(static_cast<std::size_t>(request.ranks), 1.5 * chunks * request.ranks);
+  state.SetLabel(request.kind);
+  for (auto _ : state) benchmark::DoNotOptimize(schedule::searched_order(request));
+}
+
+void searched_sizes(benchmark::internal::Benchmark* bench) {
+  for (std::size_t kind = 0; kind < schedule::searched_names().size(); ++kind)
+    for (const auto& [ranks, micro_batches] : {std::pair{8, 64}, {128, 1024}})
+      bench->Args({static_cast<std::int64_t>(kind), ranks, micro_batches});
+}
+BENCHMARK(BM_SearchedOrder)->Apply(searched_sizes)->Unit(benchmark::kMillisecond);
+
+/// 8 ranks of 2 chunks, 16 micro-batches, room for half of what 1F1B holds.
+void BM_AutoOrder(benchmark::State& state) {
+  schedule::AutoRequest request;
+  request.ranks = 8;
+  request.micro_batches = 16;
+  request.chunks = 2;
+  request.costs = schedule::uniform_costs(16, {1, 1.2, 0.8, 0.1, 1});
+  request.memory_limit.assign(8, 8);
+  double gap = 0;
+  for (auto _ : state) gap = schedule::auto_order(request).gap;
+  state.counters["gap"] = gap;
+}
+BENCHMARK(BM_AutoOrder)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace ppplan

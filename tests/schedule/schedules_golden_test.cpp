@@ -167,7 +167,9 @@ TEST(GoldenSchedules, UnequalStagesAreNeverLongerUnderTheSameLimit) {
   const input::Document document = input::read_document(path);
   int compared = 0;
   for (const Node& item : document.root().at("per_stage_costs").items()) {
-    SearchedRequest request{.kind = "zb-auto", .objective = Objective::span};
+    SearchedRequest request;
+    request.kind = "zb-auto";
+    request.objective = Objective::span;
     request.ranks = static_cast<int>(item.at("p").integer(1));
     request.micro_batches = static_cast<int>(item.at("m").integer(1));
     double released = 1;
