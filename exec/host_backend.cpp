@@ -1,7 +1,6 @@
 #include "exec/host_backend.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -11,6 +10,7 @@
 
 #include "exec/activation_pool.h"
 #include "exec/host_stage.h"
+#include "exec/machine_memory.h"
 #include "exec/seeded_values.h"
 #include "planner/input/input_error.h"
 
@@ -71,17 +71,6 @@ void check_stages(const HostRun& run) {
   }
 }
 
-void check_memory(const HostRun& run) {
-  const std::int64_t machine =
-      static_cast<std::int64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<std::int64_t>(sysconf(_SC_PAGESIZE));
-  const std::int64_t needed = host_bytes(run);
-  if (needed <= machine) return;
-  constexpr std::int64_t kMiB = 1 << 20;
-  throw InputError(run.model.name, "",
-                   fmt::format("weights and caches in fp32 within this machine's {} MiB", machine / kMiB),
-                   fmt::format("{} MiB", needed / kMiB));
-}
-
 // What one stage holds besides its layers. The maps from micro-batches to buffers are written by one op and read by a
 // later one that the schedule makes wait for it.
 struct StagePlace {
@@ -115,7 +104,7 @@ struct StagePlace {
 struct HostBackend::State {
   explicit State(HostRun from) : run(std::move(from)), roots(chain_roots(run.micro_batches)) {
     check_stages(run);
-    check_memory(run);
+    require_memory(run.model.name, "weights and caches", host_bytes(run));
     if (run.cores.empty()) run.cores = allowed_cores();
     const StageLimits limits = limits_of(run.micro_batches);
     for (std::size_t s = 0; s < run.stages.size(); ++s) {

@@ -11,6 +11,8 @@ namespace ppplan::exec {
 namespace {
 
 using kernels::host::Buffer;
+using kernels::host::LayerArrays;
+using kernels::host::LayerGradients;
 using kernels::host::LayerShape;
 using kernels::host::LayerWeights;
 
@@ -19,37 +21,40 @@ enum Name : std::uint64_t { kLayer = 1, kEmbedding = 2, kHead = 3, kFinalNorm = 
 
 std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width); }
 
-// One array of a layer: its size, and the range its values are drawn from.
+// One array of a layer, of weights or of their gradients: its size, and the range its values are drawn from.
+template <typename Float>
 struct Part {
-  const float* LayerWeights::*place;
+  Float* LayerArrays<Float>::*place;
   std::size_t count;
   float center;
   float half_width;
 };
 
-std::vector<Part> parts(const LayerShape& s) {
-  const auto matrix = [](const float* LayerWeights::*place, int count, int outputs, int inputs) {
+template <typename Float>
+std::vector<Part<Float>> parts(const LayerShape& s) {
+  using Arrays = LayerArrays<Float>;
+  const auto matrix = [](Float* Arrays::*place, int count, int outputs, int inputs) {
     // Uniform over +-w has variance w^2 / 3.
     const float half_width = inputs > 0 ? std::sqrt(3.0f / static_cast<float>(inputs)) : 0.0f;
-    return Part{place, static_cast<std::size_t>(count) * area(outputs, inputs), 0.0f, half_width};
+    return Part<Float>{place, static_cast<std::size_t>(count) * area(outputs, inputs), 0.0f, half_width};
   };
-  const auto vector = [](const float* LayerWeights::*place, int width, float center) {
-    return Part{place, static_cast<std::size_t>(width), center, 0.1f};
+  const auto vector = [](Float* Arrays::*place, int width, float center) {
+    return Part<Float>{place, static_cast<std::size_t>(width), center, 0.1f};
   };
   const int blocks = s.experts > 0 ? s.experts : 1;
   const int head_norm = s.qk_norm ? s.attention.head_dim : 0;
-  return {vector(&LayerWeights::attention_norm, s.hidden, 1.0f),
-          matrix(&LayerWeights::qkv, 1, s.qkv_width(), s.hidden),
-          vector(&LayerWeights::qkv_bias, s.qkv_bias ? s.qkv_width() : 0, 0.0f),
-          vector(&LayerWeights::query_norm, head_norm, 1.0f),
-          vector(&LayerWeights::key_norm, head_norm, 1.0f),
-          matrix(&LayerWeights::attention_output, 1, s.hidden, s.attention_width()),
-          vector(&LayerWeights::feed_forward_norm, s.hidden, 1.0f),
-          matrix(&LayerWeights::router, 1, s.experts, s.hidden),
-          matrix(&LayerWeights::gate_up, blocks, 2 * s.intermediate, s.hidden),
-          matrix(&LayerWeights::down, blocks, s.hidden, s.intermediate),
-          matrix(&LayerWeights::shared_gate_up, 1, 2 * s.shared_intermediate, s.hidden),
-          matrix(&LayerWeights::shared_down, 1, s.hidden, s.shared_intermediate)};
+  return {vector(&Arrays::attention_norm, s.hidden, 1.0f),
+          matrix(&Arrays::qkv, 1, s.qkv_width(), s.hidden),
+          vector(&Arrays::qkv_bias, s.qkv_bias ? s.qkv_width() : 0, 0.0f),
+          vector(&Arrays::query_norm, head_norm, 1.0f),
+          vector(&Arrays::key_norm, head_norm, 1.0f),
+          matrix(&Arrays::attention_output, 1, s.hidden, s.attention_width()),
+          vector(&Arrays::feed_forward_norm, s.hidden, 1.0f),
+          matrix(&Arrays::router, 1, s.experts, s.hidden),
+          matrix(&Arrays::gate_up, blocks, 2 * s.intermediate, s.hidden),
+          matrix(&Arrays::down, blocks, s.hidden, s.intermediate),
+          matrix(&Arrays::shared_gate_up, 1, 2 * s.shared_intermediate, s.hidden),
+          matrix(&Arrays::shared_down, 1, s.hidden, s.shared_intermediate)};
 }
 
 }  // namespace
@@ -82,7 +87,7 @@ LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
 
 std::size_t layer_floats(const LayerShape& shape) {
   std::size_t count = 0;
-  for (const Part& part : parts(shape)) count += Buffer::aligned(part.count);
+  for (const auto& part : parts<const float>(shape)) count += Buffer::aligned(part.count);
   return count;
 }
 
@@ -90,13 +95,23 @@ LayerMemory::LayerMemory(const LayerShape& shape, int layer, std::uint64_t seed)
     : shape_(shape), memory_(layer_floats(shape)) {
   float* next = memory_.data();
   std::uint64_t index = 0;
-  for (const Part& part : parts(shape)) {
+  for (const auto& part : parts<const float>(shape)) {
     const std::uint64_t numbers = stream(seed, {kLayer, static_cast<std::uint64_t>(layer), index++});
     if (part.count == 0) continue;
     fill_uniform(next, part.count, numbers, part.center, part.half_width);
     weights_.*part.place = next;
     next += Buffer::aligned(part.count);
   }
+}
+
+LayerGradients gradient_arrays(const LayerShape& shape, float* memory) {
+  LayerGradients arrays;
+  for (const auto& part : parts<float>(shape)) {
+    if (part.count == 0) continue;
+    arrays.*part.place = memory;
+    memory += Buffer::aligned(part.count);
+  }
+  return arrays;
 }
 
 Buffer end_weights(const spec::ModelSpec& model, End end, std::uint64_t seed) {

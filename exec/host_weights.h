@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 
 #include "kernels/host/layer.h"
 #include "planner/spec/model_spec.h"
@@ -20,12 +21,17 @@ class LayerMemory {
   LayerMemory(const kernels::host::LayerShape& shape, int layer, std::uint64_t seed);
   const kernels::host::LayerShape& shape() const { return shape_; }
   const kernels::host::LayerWeights& weights() const { return weights_; }
+  /// All of them in their order, gaps up to the next boundary included: what an optimizer goes through.
+  std::span<float> values() { return {memory_.data(), memory_.size()}; }
 
  private:
   kernels::host::LayerShape shape_;
   kernels::host::Buffer memory_;
   kernels::host::LayerWeights weights_;
 };
+
+/// The parts of a layer's gradients in a block of layer_floats() floats, in the same places as its weights.
+kernels::host::LayerGradients gradient_arrays(const kernels::host::LayerShape& shape, float* memory);
 
 /// Embedding or head [vocabulary, hidden]; a tied head equals the embedding.
 enum class End { embedding, head };

@@ -55,13 +55,17 @@ void ReplayBackend::transfer(schedule::OpId send_id, const schedule::Op&, const 
   wait(scale_ * duration_s_.at(static_cast<std::size_t>(send_id)));
 }
 
-double replay_scale(const std::vector<double>& duration_s, double median_s) {
+double relative_scale(const std::vector<double>& duration_s, double median_s) {
   std::vector<double> positive;
   std::copy_if(duration_s.begin(), duration_s.end(), std::back_inserter(positive), [](double s) { return s > 0; });
   if (positive.empty()) return 1;
   const auto middle = positive.begin() + static_cast<std::ptrdiff_t>(positive.size() / 2);
   std::nth_element(positive.begin(), middle, positive.end());
-  return std::max(1.0, median_s / *middle);
+  return median_s / *middle;
+}
+
+double replay_scale(const std::vector<double>& duration_s, double median_s) {
+  return std::max(1.0, relative_scale(duration_s, median_s));
 }
 
 }  // namespace ppplan::exec

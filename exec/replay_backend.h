@@ -21,6 +21,8 @@ class ReplayBackend : public Backend {
   double scale_;
 };
 
+/// The factor by which the median positive duration becomes `median_s`: for times in a unit of their own.
+double relative_scale(const std::vector<double>& duration_s, double median_s = 5e-3);
 /// The smallest factor of at least 1 by which the median positive duration reaches `median_s` (5 ms by default).
 double replay_scale(const std::vector<double>& duration_s, double median_s = 5e-3);
 

@@ -29,21 +29,25 @@ struct LayerShape {
   std::size_t kv_width() const { return static_cast<std::size_t>(attention.kv_heads * attention.head_dim); }
 };
 
-/// Matrices are [outputs, inputs]. Pointers of parts that the shape lacks are nullptr.
-struct LayerWeights {
-  const float* attention_norm = nullptr;     // [hidden]
-  const float* qkv = nullptr;                // [(heads + 2 kv_heads) * head_dim, hidden]: queries, keys, values
-  const float* qkv_bias = nullptr;           // [(heads + 2 kv_heads) * head_dim]
-  const float* query_norm = nullptr;         // [head_dim]
-  const float* key_norm = nullptr;           // [head_dim]
-  const float* attention_output = nullptr;   // [hidden, heads * head_dim]
-  const float* feed_forward_norm = nullptr;  // [hidden]
-  const float* router = nullptr;             // [experts, hidden]
-  const float* gate_up = nullptr;            // [max(experts, 1), 2 * intermediate, hidden]
-  const float* down = nullptr;               // [max(experts, 1), hidden, intermediate]
-  const float* shared_gate_up = nullptr;     // [2 * shared_intermediate, hidden]
-  const float* shared_down = nullptr;        // [hidden, shared_intermediate]
+/// One array for each part of a layer. Matrices are [outputs, inputs]. Pointers of parts that the shape lacks are
+/// nullptr.
+template <typename Float>
+struct LayerArrays {
+  Float* attention_norm = nullptr;     // [hidden]
+  Float* qkv = nullptr;                // [(heads + 2 kv_heads) * head_dim, hidden]: queries, keys, values
+  Float* qkv_bias = nullptr;           // [(heads + 2 kv_heads) * head_dim]
+  Float* query_norm = nullptr;         // [head_dim]
+  Float* key_norm = nullptr;           // [head_dim]
+  Float* attention_output = nullptr;   // [hidden, heads * head_dim]
+  Float* feed_forward_norm = nullptr;  // [hidden]
+  Float* router = nullptr;             // [experts, hidden]
+  Float* gate_up = nullptr;            // [max(experts, 1), 2 * intermediate, hidden]
+  Float* down = nullptr;               // [max(experts, 1), hidden, intermediate]
+  Float* shared_gate_up = nullptr;     // [2 * shared_intermediate, hidden]
+  Float* shared_down = nullptr;        // [hidden, shared_intermediate]
 };
+using LayerWeights = LayerArrays<const float>;
+using LayerGradients = LayerArrays<float>;  // of the same parts
 
 /// Rows of x are ordered [sequence, token]: sequences * new_tokens rows. Every sequence has `past_tokens` in its cache.
 struct LayerBatch {

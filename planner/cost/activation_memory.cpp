@@ -8,6 +8,7 @@
 #include <tuple>
 
 #include "planner/engines/encoder_budget.h"
+#include "planner/engines/kv_groups.h"
 #include "planner/engines/vllm_rules.h"
 
 namespace ppplan::cost {
@@ -18,8 +19,10 @@ using spec::FeedForwardKind;
 
 std::int64_t bytes(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 
-double attention_elements(const spec::Plan& plan, const spec::Attention& a) {
+double attention_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules) {
   const double tp = plan.parallel.tp;
+  // Queries, keys, values and their output, each of all heads and as wide.
+  if (const int wide = engines::expanded_head_elements(plan.model, a, rules)) return 4 * std::ceil(a.heads / tp) * wide;
   switch (a.kind) {
     case AttentionKind::none:
     case AttentionKind::mla:
@@ -49,7 +52,7 @@ double expanded_tokens(const spec::Plan& plan, double limit) {
 
 /// What the profile run sees of that, which differs by version.
 double workspace_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules) {
-  if (a.kind != AttentionKind::mla) return 0;
+  if (a.kind != AttentionKind::mla || engines::expanded_head_elements(plan.model, a, rules) > 0) return 0;
   const double tokens = expanded_tokens(plan, rules.value("mla_workspace_tokens"));
   const double heads = std::ceil(1.0 * a.heads / plan.parallel.tp);
   const double expanded = tokens * heads * (a.nope_dim + a.value_dim);
@@ -64,7 +67,7 @@ double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const e
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const spec::Layer& layer = plan.model.layers[static_cast<std::size_t>(l)];
     if (l > stage.first_layer && layer == plan.model.layers[static_cast<std::size_t>(l) - 1]) continue;
-    widest = std::max({widest, tokens * attention_elements(plan, layer.attention),
+    widest = std::max({widest, tokens * attention_elements(plan, layer.attention, rules),
                        tokens * feed_forward_elements(plan, layer.feed_forward, chunk),
                        workspace_elements(plan, layer.attention, rules)});
   }

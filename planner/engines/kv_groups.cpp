@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 
-#include "planner/engines/memory_rules.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::engines {
@@ -31,7 +30,20 @@ struct Bucket {
 bool keeps(const spec::Layer& layer) { return layer.attention.kind != AttentionKind::none; }
 bool is_linear(const spec::Layer& layer) { return layer.attention.kind == AttentionKind::linear; }
 
-Kept kept_by(const spec::ModelSpec& model, const spec::Layer& layer, int tp, int block_tokens, bool whole) {
+struct Keeping {
+  int tp = 1;
+  int block_tokens = 16;
+  bool whole = false;  // windows keep their whole context too
+};
+
+/// Of a rank and a token where latent attention is kept as keys and values of every head.
+std::int64_t expanded_bytes(const spec::ModelSpec& model, const spec::Attention& a, int tp, int head_elements) {
+  const double heads = std::ceil(static_cast<double>(a.heads) / tp);
+  return std::llround(2 * heads * head_elements * spec::bytes_per_element(model.kv_dtype));
+}
+
+Kept kept_by(const spec::ModelSpec& model, const spec::Layer& layer, const Keeping& how, const MemoryRules& rules) {
+  const auto [tp, block_tokens, whole] = how;
   Kept kept;
   const spec::Attention& a = layer.attention;
   kept.block_tokens = block_tokens;
@@ -40,7 +52,9 @@ Kept kept_by(const spec::ModelSpec& model, const spec::Layer& layer, int tp, int
     kept.page_bytes = spec::state_bytes_per_sequence(model, layer, tp);
     return kept;
   }
-  kept.page_bytes = block_tokens * spec::kv_bytes_per_token(model, layer, tp);
+  const int expanded = expanded_head_elements(model, a, rules);
+  kept.page_bytes = block_tokens * (expanded > 0 ? expanded_bytes(model, a, tp, expanded)
+                                                 : spec::kv_bytes_per_token(model, layer, tp));
   if (whole || (a.kind != AttentionKind::sliding_window && a.kind != AttentionKind::chunked)) return kept;
   kept.kind = a.kind;
   kept.window = a.window;
@@ -161,6 +175,14 @@ std::int64_t group_blocks(const KvGroup& group, std::int64_t tokens, std::int64_
 
 }  // namespace
 
+int expanded_head_elements(const spec::ModelSpec& model, const spec::Attention& attention, const MemoryRules& rules) {
+  if (attention.kind != AttentionKind::mla) return 0;
+  const bool quantized = spec::is_quantized(model.dtype) && model.dtype != spec::DType::fp8;
+  if (!rules.is(quantized ? "kv_latent_expanded_quantized" : "kv_latent_expanded")) return 0;
+  const auto padded = static_cast<int>(rules.value("kv_latent_head_elements"));
+  return padded > 0 ? padded : attention.nope_dim + attention.rope_dim;
+}
+
 KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int stages, bool with_draft,
                    const std::string& version) {
   const MemoryRules& rules = memory_rules(version);
@@ -169,7 +191,7 @@ KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int s
   const int block = hybrid_block_tokens(model, layers, tp, block_tokens, rules);
   std::vector<Kept> kept;
   for (const spec::Layer& layer : layers)
-    kept.push_back(keeps(layer) ? kept_by(model, layer, tp, block, whole) : Kept{.page_bytes = 0});
+    kept.push_back(keeps(layer) ? kept_by(model, layer, {tp, block, whole}, rules) : Kept{.page_bytes = 0});
   KvLayout layout;
   layout.window_of_every_batch = rules.is("kv_window_of_every_batch");
   layout.capacity_by_requests = rules.is("kv_capacity_by_requests");

@@ -23,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "planner/engines/memory_rules.h"
 #include "planner/spec/model_spec.h"
 
 namespace ppplan::engines {
@@ -43,6 +44,9 @@ struct KvLayout {
   bool capacity_by_requests = true;      // how the server's log counts tokens
 };
 
+/// Elements of a head's key, and of its value, in versions that keep latent attention as ordinary heads; 0 where the
+/// latent is kept, and for other kinds of attention.
+int expanded_head_elements(const spec::ModelSpec& model, const spec::Attention& attention, const MemoryRules& rules);
 /// `stages` decides whether the version groups at all; `with_draft` adds the draft layers. Throws InputError where vLLM
 /// could not make pages equal.
 KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int stages, bool with_draft,

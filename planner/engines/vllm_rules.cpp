@@ -100,6 +100,8 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   out.cuda_graphs_in_budget = rule("cuda_graphs_in_budget").boolean();
   out.default_split = rule("partition").text();
   out.engine = rule(served.stages > 1 ? "pipeline_engine" : "engine").text();
+  const int capability = device.compute_capability;
+  if (capability > 0 && capability < rule("v0_below_compute_capability").count(0)) out.engine = "V0";
   out.asynchronous = out.engine == "V1" && rule(served.stages > 1 ? "asynchronous_pipeline" : "asynchronous").boolean();
   out.runner = served.model != nullptr ? default_runner(version, *served.model) : "V1";
   if (out.engine == "V0")

@@ -44,6 +44,11 @@ std::optional<VllmVersion> parsed(std::string_view rest) {
     rest.remove_prefix(1);
     patch = leading_number(rest);
   }
+  // A repair of a release, such as 0.10.1.1, follows its release's rules.
+  if (patch && rest.size() > 1 && rest[0] == '.' && std::isdigit(static_cast<unsigned char>(rest[1]))) {
+    rest.remove_prefix(1);
+    if (!leading_number(rest)) return std::nullopt;
+  }
   if (!patch || !is_suffix(rest)) return std::nullopt;
   return VllmVersion{*major, *minor, *patch};
 }

@@ -9,6 +9,7 @@
 #include "planner/spec/fields.h"
 #include "planner/spec/flag_text.h"
 #include "planner/spec/read_cluster.h"
+#include "planner/spec/text_lines.h"
 
 namespace ppplan::spec {
 namespace {
@@ -66,6 +67,7 @@ GpuKind kind_from(const Node& node) {
   kind.attachment = attachment_from(node.at("link"));
   if (const auto total = node.find("nvidia_smi_bytes")) kind.nvidia_smi_bytes = total->integer(1);
   kind.reported_as = texts_or_none(node, "reported_as");
+  kind.called = texts_or_none(node, "called");
   kind.assumed = texts_or_none(node, "assumed");
   if (const auto capability = node.find("compute_capability")) set_capability(kind, *capability);
   return kind;
@@ -95,9 +97,29 @@ std::vector<std::string> known_gpus() {
   return names;
 }
 
+namespace {
+
+/// Letters and digits alone, small.
+std::string letters(const std::string& name) {
+  std::string out;
+  for (const char c : lower(name))
+    if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9')) out += c;
+  return out;
+}
+
+bool is_called(const std::string& own, const GpuKind& kind, const std::string& name) {
+  const std::string asked = letters(name);
+  return letters(own) == asked || std::any_of(kind.called.begin(), kind.called.end(),
+                                              [&](const std::string& it) { return letters(it) == asked; });
+}
+
+}  // namespace
+
 GpuKind catalog_gpu(const std::string& name, const std::string& flag) {
   const auto found = catalog_gpus().find(name);
   if (found != catalog_gpus().end()) return found->second;
+  for (const auto& [own, kind] : catalog_gpus())
+    if (is_called(own, kind, name)) return kind;
   throw InputError(flag, "", "a GPU that the catalog knows or --gpu-spec describes",
                    quoted_with_hint(name, known_gpus()));
 }

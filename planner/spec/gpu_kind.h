@@ -28,12 +28,14 @@ struct GpuKind {
   Attachment attachment;
   std::int64_t nvidia_smi_bytes = 0;     // nvidia-smi's total; 0 = not known
   std::vector<std::string> reported_as;  // names in nvidia-smi
+  std::vector<std::string> called;       // other names that people type
   std::string architecture;              // of AMD cards: "gfx942"; "" otherwise
   std::vector<std::string> assumed;      // groups of figures that nothing confirms: "memory", "rates"
   bool operator==(const GpuKind&) const = default;
 };
 
-/// A card of the catalog; throws InputError with the nearest known name. `flag` names the place in the error.
+/// A card of the catalog, also by another name that it is called, in any spelling: "RTX 4090"; throws InputError with
+/// the nearest known name. `flag` names the place in the error.
 GpuKind catalog_gpu(const std::string& name, const std::string& flag);
 /// By name.
 const std::map<std::string, GpuKind>& catalog_gpus();

@@ -13,6 +13,8 @@ using Checks = std::vector<Check>;
 Checks plan_claims(const input::Node& plan);
 /// A plan with fails_at, stage and short_bytes.
 Checks check_claims(const input::Node& check);
+Checks training_claims(const input::Node& plan);
+/// Of serving or of training plans.
 Checks search_claims(const input::Node& search);
 Checks timeline_claims(const input::Node& timeline);
 Checks schedule_claims(const input::Node& schedule);

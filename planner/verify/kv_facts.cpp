@@ -15,7 +15,16 @@ std::int64_t up(std::int64_t a, std::int64_t b) { return a / b + (a % b != 0); }
 /// What a layer keeps: kind, window, tokens a block, bytes a page.
 using Kept = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
 
+/// Before vLLM cached the latent it cached keys and values of all heads.
+std::int64_t expanded_bytes(const PlanFacts& plan, const LayerFacts& layer) {
+  const double padded = memory_constant("kv_latent_head_elements", plan.vllm);
+  const double heads = std::ceil(layer.expanded_heads / static_cast<double>(plan.tp));
+  return std::llround(2 * heads * (padded > 0 ? padded : layer.expanded_elements) * layer.kv_element_bytes);
+}
+
 std::int64_t token_bytes(const PlanFacts& plan, const LayerFacts& layer) {
+  const char* rule = plan.model.narrow ? "kv_latent_expanded_quantized" : "kv_latent_expanded";
+  if (layer.attention == "mla" && memory_constant(rule, plan.vllm) != 0) return expanded_bytes(plan, layer);
   return std::llround(rank_kv_bytes_per_token(layer, plan.tp));
 }
 

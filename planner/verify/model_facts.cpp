@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
+#include <string>
 
 namespace ppplan::verify {
 
@@ -81,6 +83,9 @@ void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
       f.attention * ((qr > 0 ? qr : f.hidden) * n * (nope + rope) + c * n * (nope + v) + n * v * f.hidden);
   out.whole_bytes += f.attention * f.hidden * (qr + c + rope) + f.plain * (qr + c);
   out.latent_bytes = (c + rope) * f.kv;
+  out.expanded_heads = n;
+  out.expanded_elements = nope + rope;
+  out.kv_element_bytes = f.kv;
   out.kv_heads = 0;
   if (keys == 0) return;
   out.whole_bytes += f.attention * (qr * keys + f.hidden) * dim + f.plain * (2 * dim + f.hidden * keys);
@@ -190,6 +195,8 @@ ModelFacts model_facts(const Node& model) {
   if (const auto tower = model.find("tower"))
     facts.tower_bytes = static_cast<double>(tower->at("parameters").integer(0, most_bytes)) * formats.plain;
   facts.tied = model.at("tied_embedding").boolean();
+  static const std::set<std::string> wide = {"bf16", "fp16", "fp32", "fp8"};
+  facts.narrow = model.find("dtype") && !wide.contains(model.at("dtype").text());
   if (const auto stated = model.find("stated")) take_stated(*stated, facts);
   return facts;
 }

@@ -30,6 +30,9 @@ struct LayerFacts {
   double whole_bytes = 0;
   double expert_bytes = 0;
   std::int64_t experts = 0;
+  double expanded_heads = 0;     // of mla: heads as ordinary attention would cache them
+  double expanded_elements = 0;  // of one such key
+  double kv_element_bytes = 2;
   double latent_bytes = 0;    // of one token with mla, indexer included: the same on every rank
   double state_channels = 0;  // of the convolution, over all ranks, kept for state_taps tokens each
   double state_taps = 0;
@@ -48,6 +51,7 @@ struct ModelFacts {
   double norm_bytes = 0;  // the final one
   double tower_bytes = 0;
   bool tied = false;
+  bool narrow = false;  // quantized, but not to fp8
   std::vector<LayerFacts> draft_layers;
   double draft_join_bytes = 0;  // projection [2 h, h] and three norms of all draft layers, whole on every rank
 };

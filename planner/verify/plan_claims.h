@@ -10,7 +10,7 @@ namespace ppplan::verify {
 void add_layout_claims(const PlanFacts& plan, Checks& checks);
 /// The byte account of every stage, KV tokens, margins and verdicts.
 void add_memory_claims(const PlanFacts& plan, const input::Node& predicted, Checks& checks);
-/// What must hold for the parts of the memory that are taken as given: activations, sampler, CUDA graphs, outside,
+/// Activations and sampler, and what must hold for the parts whatever their formulas: CUDA graphs, outside,
 /// uncertainty.
 void add_given_claims(const PlanFacts& plan, Checks& checks);
 /// Stage times are sums over layers; batches match the workload and the limits.

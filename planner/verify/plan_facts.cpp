@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "planner/verify/activation_facts.h"
 #include "planner/verify/kernel_facts.h"
 #include "planner/verify/model_runner.h"
 
@@ -137,6 +138,16 @@ void read_kept(const Node& model, PlanFacts& plan) {
   }
 }
 
+/// Needs parallel, engine, batching and version.
+void read_widths(const Node& model, PlanFacts& plan) {
+  plan.vocabulary = model.at("vocabulary").number(0);
+  const auto hidden = static_cast<double>(count(model, "hidden"));
+  plan.element_bytes = plan.model.norm_bytes / hidden;
+  for (const Node& run : model.at("layers").items())
+    plan.widths.insert(plan.widths.end(), static_cast<std::size_t>(count(run, "count")),
+                       width_facts(run, plan, hidden));
+}
+
 void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.input_devices = read_devices(inputs.at("cluster").at("devices"));
   plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
@@ -146,6 +157,7 @@ void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.gpt_oss = architecture && architecture->text() == "GptOssForCausalLM";
   plan.runner_v2 = runs_on_v2(inputs.at("model"), plan.vllm);
   read_kept(inputs.at("model"), plan);
+  read_widths(inputs.at("model"), plan);
   plan.max_model_len = count(inputs, "max_model_len");
   plan.gpu_memory_utilization = inputs.at("gpu_memory_utilization").number(0, 1);
   if (const auto longest = inputs.at("model").find("max_position")) plan.max_position = longest->integer(0, most_count);

@@ -33,6 +33,13 @@ struct StageFacts {
   double prefill_s = 0, decode_s = 0;
 };
 
+/// Elements for one token on one rank that a layer holds at its widest moment; see activation_facts.h.
+struct WidthFacts {
+  double per_token = 0;
+  double latent_elements_per_token = 0;  // of expanded latents, for each token that the workspace holds
+  bool operator==(const WidthFacts&) const = default;
+};
+
 /// A measured difference that the document applies.
 struct CorrectionFacts {
   std::string part;
@@ -77,6 +84,9 @@ struct PlanFacts {
   std::int64_t max_position = 0;                // of the model; 0 = not stated
   std::vector<std::vector<double>> kept_bytes;  // [stage][layer]: what the engine keeps beside the weights on a rank
   double rotary_bytes = 0;                      // on every rank
+  std::vector<WidthFacts> widths;               // [layer]
+  double vocabulary = 0;
+  double element_bytes = 2;  // of an activation
   bool enforce_eager = false, expert_parallel = false, draft = false;
   std::optional<std::int64_t> kv_cache_memory_bytes;
   std::vector<CorrectionFacts> corrections;

@@ -1,10 +1,9 @@
-// Parts of the memory that the document states and nothing here recomputes: activations, sampler, what lies outside of
-// the budget, the uncertainty; CUDA graphs, which plan_memory.cpp recomputes, are held to the same rules. What must hold for them whatever their formulas: a part is there only
-// where its cause is, and stages that do the same work need the same.
+// Activations and sampler, recomputed as far as the document tells their causes, and what must hold for every part
+// whatever its formula: a part is there only where its cause is, and stages that do the same work need the same.
 //   sampler       on the last stage alone
 //   CUDA graphs   none when the engine runs eagerly; of equal stages the one with more layers needs no less
-//   activations   at least the batch's hidden state, tokens * hidden * bytes; without tensor parallelism the same in
-//                 stages of the same kinds of layers and cards that are neither the first nor the last
+//   activations   as activation_facts.h has them; on a stage with a tower at least those, and with tensor parallelism
+//                 at most what fast links add to them
 //   outside       without tensor parallelism the same in stages with as many graphs on the same cards
 //   uncertainty   only its sign, and that verdicts follow from it (plan_memory.cpp)
 #include <algorithm>
@@ -12,7 +11,9 @@
 #include <string>
 #include <utility>
 
+#include "planner/verify/activation_facts.h"
 #include "planner/verify/claim.h"
+#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -20,6 +21,10 @@ namespace {
 
 bool is_last(const PlanFacts& plan, const StageFacts& stage) {
   return stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
+}
+
+bool on_host(const PlanFacts& plan, const StageFacts& stage) {
+  return plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].name == "cpu-core";
 }
 
 /// Names and sizes of a stage's cards; contexts grow with the card.
@@ -59,13 +64,48 @@ Check causes_claim(const PlanFacts& plan) {
   return claim.check();
 }
 
-Check hidden_claim(const PlanFacts& plan) {
-  Claim claim("activations hold at least the hidden state of a batch");
-  // norm_bytes is one vector of [hidden].
-  const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
-  for (std::size_t s = 0; s < plan.stages.size(); ++s)
-    claim.require(stage_name(s), static_cast<double>(plan.stages[s].activation_bytes) >= hidden,
-                  std::to_string(plan.stages[s].activation_bytes) + " bytes");
+/// Bytes that the profile run finds outside of PyTorch, as far as they are the same for every group of cards.
+double outside_torch(const PlanFacts& plan, const StageFacts& stage) {
+  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm); };
+  if (on_host(plan, stage)) return 0;
+  return constant("non_torch_bytes") + (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
+         (plan.tp > 1 ? constant("non_torch_group_bytes") : 0);
+}
+
+/// What a group's fast links add to that at most.
+double fabric_most(const PlanFacts& plan, const StageFacts& stage) {
+  if (plan.tp == 1 || on_host(plan, stage)) return 0;
+  double sum = 0;
+  for (const char* name : {"fabric_group_bytes", "fabric_communicator_bytes", "fusion_workspace_bytes"})
+    sum += memory_constant(name, plan.vllm);
+  return sum;
+}
+
+/// Rounding: a byte of each of three figures.
+constexpr double slack = 3;
+
+Check activations_claim(const PlanFacts& plan) {
+  Claim claim("activations are the widest layer's, hidden states and workspaces; a tower and fast links may add to it");
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const StageFacts& stage = plan.stages[s];
+    const double least = activation_facts(plan, stage).forward_bytes + outside_torch(plan, stage);
+    const double stated = static_cast<double>(stage.activation_bytes);
+    if (stage.tower)
+      claim.require(stage_name(s), stated >= least - slack, std::to_string(stage.activation_bytes) + " bytes");
+    else
+      claim.within(stage_name(s), stated, least - slack, least + fabric_most(plan, stage) + slack);
+  }
+  return claim.check();
+}
+
+Check sampler_claim(const PlanFacts& plan) {
+  Claim claim("the sampler takes what one run of it needs beyond the forward pass, and what it keeps from the start");
+  for (std::size_t s = 0; s < plan.stages.size(); ++s) {
+    const double most = activation_facts(plan, plan.stages[s]).sampler_bytes;
+    // A tower's peak may hide the run.
+    claim.within(stage_name(s), static_cast<double>(plan.stages[s].sampler_bytes),
+                 plan.stages[s].tower ? 0 : most - slack, most + slack);
+  }
   return claim.check();
 }
 
@@ -94,7 +134,8 @@ Check equals_claim(const PlanFacts& plan) {
 
 void add_given_claims(const PlanFacts& plan, Checks& checks) {
   checks.push_back(causes_claim(plan));
-  checks.push_back(hidden_claim(plan));
+  checks.push_back(activations_claim(plan));
+  checks.push_back(sampler_claim(plan));
   checks.push_back(equals_claim(plan));
 }
 

@@ -85,6 +85,16 @@ Check order_claim(const std::vector<Node>& plans) {
   return claim.check();
 }
 
+Check steps_claim(const std::vector<Node>& plans) {
+  Claim claim("training plans stand in the order of their steps");
+  for (std::size_t i = 1; i < plans.size(); ++i)
+    claim.require(
+        fmt::format("plan {}", i),
+        plans[i - 1].at("predicted").at("step_s").number(0) <= plans[i].at("predicted").at("step_s").number(0),
+        "a faster one");
+  return claim.check();
+}
+
 std::string factors(const Node& node) {
   return fmt::format("tp {} pp {} dp {}", node.at("tp").count(), node.at("pp").count(), node.at("dp").count());
 }
@@ -142,11 +152,19 @@ Check pareto_claim(const Node& search) {
 
 Checks search_claims(const Node& search) {
   const auto plans = search.at("plans").items();
+  const auto task = search.find("task");
+  const bool training = task && task->text() == "train";
   Checks checks;
   for (std::size_t p = 0; p < plans.size(); ++p) {
-    plans[p].expect_format("ppplan/plan/", 1);
-    for (Check& check : plan_claims(plans[p]))
+    plans[p].expect_format(training ? "ppplan/training-plan/" : "ppplan/plan/", 1);
+    for (Check& check : training ? training_claims(plans[p]) : plan_claims(plans[p]))
       checks.push_back({fmt::format("plan {}: {}", p, check.claim), check.holds, check.detail});
+  }
+  if (training) {
+    checks.push_back(steps_claim(plans));
+    checks.push_back(alternatives_claim(search, plans));
+    checks.push_back(counts_claim(search, plans));
+    return checks;
   }
   checks.push_back(order_claim(plans));
   checks.push_back(alternatives_claim(search, plans));

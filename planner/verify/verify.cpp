@@ -13,8 +13,9 @@ struct Kind {
   Checks (*claims)(const input::Node&);
 };
 
-constexpr std::array<Kind, 9> kinds = {{{"plan", plan_claims},
+constexpr std::array<Kind, 10> kinds = {{{"plan", plan_claims},
                                         {"check", check_claims},
+                                        {"training-plan", training_claims},
                                         {"search", search_claims},
                                         {"timeline", timeline_claims},
                                         {"schedule", schedule_claims},

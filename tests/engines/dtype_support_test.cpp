@@ -18,6 +18,11 @@ Kind kind(const std::string& gpu, DType dtype, const std::string& version = "0.2
   return dtype_support(card(gpu), dtype, version).kind;
 }
 
+TEST(DtypeSupport, BuildsFromSourceAreForWhateverCardsTheirMakerChose) {
+  EXPECT_EQ(kind("rtx5090", DType::bf16, "0.8.5"), Kind::unsupported);
+  EXPECT_EQ(kind("rtx5090", DType::bf16, "0.8.5.dev169+gce17db808"), kind("rtx5090", DType::bf16, "0.9"));
+}
+
 TEST(DtypeSupport, FollowsTheComputeCapability) {
   EXPECT_EQ(kind("t4", DType::bf16), Kind::unsupported);
   EXPECT_EQ(kind("t4", DType::fp16), Kind::native);

@@ -77,6 +77,35 @@ TEST(KvGroups, BeforeTheHybridAllocatorWindowsKeepEverything) {
   EXPECT_EQ(engines::request_blocks(layout, 65536, 512, 2), 4096);
 }
 
+/// A latent of 512 + 64 elements for 8 heads of 128 + 64.
+spec::Layer latent() {
+  spec::Layer layer;
+  layer.attention = {.kind = AttentionKind::mla, .heads = 8};
+  layer.attention.kv_lora_rank = 512;
+  layer.attention.rope_dim = 64;
+  layer.attention.nope_dim = 128;
+  layer.attention.value_dim = 128;
+  return layer;
+}
+
+TEST(KvGroups, LatentsWereCachedAsHeadsBefore071) {
+  // A page of 16 tokens on one of two ranks: 4 heads, key and value of 256, then of 192 elements of 2 bytes; since
+  // then 576 elements whatever the ranks.
+  EXPECT_EQ(layout_of({latent()}, 2, "0.6.6").page_bytes[0], 16 * 4 * 2 * 256 * 2);
+  EXPECT_EQ(layout_of({latent()}, 2, "0.7.0").page_bytes[0], 16 * 4 * 2 * 192 * 2);
+  EXPECT_EQ(layout_of({latent()}, 2, "0.7.1").page_bytes[0], 16 * 576 * 2);
+}
+
+TEST(KvGroups, LatentsOfFourBitWeightsWereCachedAsHeadsBefore073) {
+  spec::ModelSpec model = model_of({latent()});
+  model.dtype = spec::DType::int4;
+  const auto page = [&](const char* version) {
+    return engines::kv_layout(model, 2, 16, 2, false, version).page_bytes[0];
+  };
+  EXPECT_EQ(page("0.7.2"), 16 * 4 * 2 * 192 * 2);
+  EXPECT_EQ(page("0.7.3"), 16 * 576 * 2);
+}
+
 TEST(KvGroups, AttentionBlocksGrowUntilTheyHoldALinearState) {
   // 35,840 bytes of state, 512 a token: 70 tokens, in steps of 16: 80, 40,960 bytes a page for both.
   const KvLayout layout = layout_of({linear(), linear(), full(), linear(), linear(), full()});

@@ -18,8 +18,9 @@ TEST(VllmVersion, IsReadFromReleaseNumbers) {
   EXPECT_EQ(vllm_version("0.26"), (VllmVersion{0, 26, 0}));
   EXPECT_EQ(vllm_version("v0.8.5.post1"), (VllmVersion{0, 8, 5}));
   EXPECT_EQ(vllm_version("0.14.0rc2"), (VllmVersion{0, 14, 0}));
+  EXPECT_EQ(vllm_version("0.10.1.1"), (VllmVersion{0, 10, 1}));
   EXPECT_EQ(vllm_version("0.22.1rc0.dev3+gabc123"), (VllmVersion{0, 22, 1}));
-  for (const char* text : {"", "0", "latest", "0.", ".8", "0.8.", "0.8.5foo", "-0.8", "0.8 ", "99999.1"})
+  for (const char* text : {"", "0", "latest", "0.", ".8", "0.8.", "0.8.5foo", "0.8.5.1.1", "-0.8", "0.8 ", "99999.1"})
     EXPECT_THROW(vllm_version(text), input::InputError) << text;
 }
 
@@ -79,6 +80,14 @@ TEST(VllmDefaults, PipelinesStayedOnV0Until09) {
   EXPECT_EQ(vllm_defaults("0.8.5", h100).engine, "V1");
   EXPECT_EQ(vllm_defaults("0.8.5", h100, {.stages = 2}).engine, "V0");
   EXPECT_EQ(vllm_defaults("0.9", h100, {.stages = 2}).engine, "V1");
+}
+
+TEST(VllmDefaults, OldCardsStayedOnV0UntilAReleaseAfterTheOthers) {
+  const spec::Device t4 = card("t4");  // compute capability 7.5
+  EXPECT_EQ(vllm_defaults("0.8", t4).engine, "V0");
+  EXPECT_EQ(vllm_defaults("0.10.1.1", t4).engine, "V0");
+  EXPECT_EQ(vllm_defaults("0.10.2", t4).engine, "V1");
+  EXPECT_EQ(vllm_defaults("0.10.1", card("a10")).engine, "V1");
 }
 
 TEST(VllmDefaults, AsynchronousSchedulingReachedPipelinesOneReleaseLater) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "planner/catalog/catalog.h"
+#include "planner/input/input_error.h"
 #include "planner/spec/fields.h"
 #include "planner/spec/gpu_kind.h"
 #include "planner/spec/read_cluster.h"
@@ -80,6 +81,15 @@ TEST(GpuCatalog, HasNvlinksThatItsArchitectureHas) {
     const NvlinkRate link = nvlink_rate(capability);
     EXPECT_LE(rate, link.links * link.bytes_per_s_per_link * link_defaults().nvlink_efficiency * (1 + 1e-9)) << name;
   }
+}
+
+TEST(GpuCatalog, KnowsCardsByTheNamesThatPeopleType) {
+  EXPECT_EQ(catalog_gpu("h100", "").device.name, "h100-sxm");
+  EXPECT_EQ(catalog_gpu("A100-80GB", "").device.name, "a100-sxm-80gb");
+  EXPECT_EQ(catalog_gpu("RTX 4090", "").device.name, "rtx4090");
+  EXPECT_THROW(catalog_gpu("a100", ""), input::InputError);  // of 40 GB or of 80?
+  for (const auto& [name, kind] : catalog_gpus())
+    for (const std::string& other : kind.called) EXPECT_EQ(catalog_gpu(other, "").device.name, name) << other;
 }
 
 TEST(GpuCatalog, ReadsPcieAndCapability) {

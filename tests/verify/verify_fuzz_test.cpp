@@ -37,7 +37,7 @@ TEST(Verify, RefusesKindsItDoesNotKnow) {
     FAIL() << "no error";
   } catch (const input::InputError& error) {
     EXPECT_THAT(error.what(),
-                HasSubstr("a.json: /format: expected \"ppplan/KIND/1\", KIND one of plan, check, search"));
+                HasSubstr("a.json: /format: expected \"ppplan/KIND/1\", KIND one of plan, check, training-plan, search"));
   }
   EXPECT_THROW(verify::verify(input::parse_document(R"({"format":"ppplan/plan/2"})", "a")), input::InputError);
   EXPECT_THROW(verify::verify(input::parse_document("[]", "a")), input::InputError);

@@ -15,12 +15,14 @@
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
+#include "tools/ppplan/schedule_run.h"
 #include "traces/timeline_json.h"
 
 namespace ppplan::tools {
 namespace {
 
 struct Flags {
+  ScheduleRunFlags training;  // with training.schedule set, a schedule is run and not a plan
   std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
@@ -115,8 +117,22 @@ std::string page(const Flags& flags, const spec::Plan& plan, const Execution& ex
                   {"measured", fmt::format("the first of {} runs", flags.repeats)}});
 }
 
+/// The flags that plans and schedules share.
+ScheduleRunFlags schedule_flags(const Flags& flags) {
+  ScheduleRunFlags out = flags.training;
+  out.compute = flags.compute;
+  out.trace = flags.trace;
+  out.out = flags.out;
+  out.repeats = flags.repeats;
+  out.tolerance = flags.tolerance;
+  return out;
+}
+
 void print(Context& context, const Flags& flags) {
   check(flags);
+  if (flags.plan.empty() == flags.training.schedule.empty())
+    throw input::InputError("run: expected one of --plan FILE and --schedule FILE");
+  if (!flags.training.schedule.empty()) return run_schedule_file(context, schedule_flags(flags));
   const spec::Plan plan = plan_of(flags);
   const cost::Phase phase = parse_phase(flags.phase);
   const int count = count_of(plan, phase, flags.micro_batches);
@@ -147,7 +163,14 @@ void print(Context& context, const Flags& flags) {
 void add_run(CLI::App& app, Context& context) {
   auto flags = std::make_shared<Flags>();
   CLI::App* command = app.add_subcommand("run", "execute a plan and hold it against its prediction");
-  command->add_option("--plan", flags->plan, "a plan or search document")->required();
+  command->add_option("--plan", flags->plan, "a plan or search document");
+  command->add_option("--schedule", flags->training.schedule, "a training schedule, a ppplan/schedule/1 document");
+  command->add_option("--model", flags->training.model, "what a schedule trains with --compute real");
+  command->add_option("--partition", flags->training.partition, "layers of each stage of a schedule (even)");
+  command->add_option("--dp", flags->training.dp, "replicas of a schedule with --compute real")->capture_default_str();
+  command->add_option("--sequences", flags->training.sequences, "of a micro-batch of a schedule")
+      ->capture_default_str();
+  command->add_option("--isl", flags->training.isl, "tokens of such a sequence")->capture_default_str();
   command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
   command->add_option("--transport", flags->transport, "threads")->capture_default_str();
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();

@@ -1,9 +1,7 @@
 // ppplan search: from a model and devices to ranked plans, the line to paste, and the alternatives.
 #include <fmt/format.h>
 
-#include <atomic>
 #include <chrono>
-#include <csignal>
 #include <memory>
 
 #include "planner/engines/emit.h"
@@ -12,7 +10,9 @@
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/inputs.h"
+#include "tools/ppplan/interrupt.h"
 #include "tools/ppplan/plan_text.h"
+#include "tools/ppplan/search_training.h"
 #include "tools/ppplan/simulated.h"
 
 namespace ppplan::tools {
@@ -20,28 +20,9 @@ namespace {
 
 struct Flags {
   InputFlags input;
+  TrainingFlags training;
   int top = 5;
   std::string out, emit, task = "serve";
-};
-
-std::atomic<bool> interrupted{false};
-extern "C" void on_interrupt(int) { interrupted.store(true); }
-
-/// The first Ctrl-C asks for the best so far; a second one ends the program.
-class Interruptible {
- public:
-  Interruptible() {
-    struct sigaction action {};
-    action.sa_handler = on_interrupt;
-    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);
-    sigaction(SIGINT, &action, &before_);
-  }
-  ~Interruptible() { sigaction(SIGINT, &before_, nullptr); }
-  Interruptible(const Interruptible&) = delete;
-  Interruptible& operator=(const Interruptible&) = delete;
-
- private:
-  struct sigaction before_ {};
 };
 
 input::Json document(const search::Request& request, const search::Result& result, double seconds) {
@@ -75,14 +56,19 @@ input::Json document(const search::Request& request, const search::Result& resul
 
 void check(const Flags& flags) {
   if (flags.top < 1) throw input::InputError("--top", "", "a whole number of at least 1", std::to_string(flags.top));
-  if (flags.task != "serve")
-    throw Unavailable("--task " + flags.task + ": this version plans serving only; use --task serve");
+  if (flags.task != "serve" && flags.task != "train")
+    throw input::InputError("--task", "", "serve or train", "'" + flags.task + "'");
+  if (flags.task == "train" && !flags.emit.empty())
+    throw input::InputError(
+        "--emit: expected --task serve beside it, found train, whose text ends with Megatron-LM's flags");
   if (!flags.emit.empty() && !engines::emit_kind(flags.emit))
     throw input::InputError("--emit", "", "one of shell, docker, k8s, sglang", "'" + flags.emit + "'");
 }
 
 void print(Context& context, const CLI::App& command, const Flags& flags) {
   check(flags);
+  if (flags.task == "train")
+    return search_training(context, command, flags.input, flags.training, flags.top, flags.out);
   const auto start = std::chrono::steady_clock::now();
   search::Request request = request_from(command, flags.input);
   request.top = flags.top;
@@ -97,7 +83,7 @@ void print(Context& context, const CLI::App& command, const Flags& flags) {
           progress.update(total > 0 ? static_cast<double>(done) / static_cast<double>(total) : 0,
                           fmt::format("{} of {}", done, total));
         },
-        interrupted);
+        interrupted());
   }
   const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   context.status = result.feasible ? exit_done : exit_does_not_fit;
@@ -121,7 +107,8 @@ void add_search(CLI::App& app, Context& context) {
   command->add_option("--top", flags->top, "plans to show")->capture_default_str();
   command->add_option("--out", flags->out, "write the best plan");
   command->add_option("--emit", flags->emit, "print only this text: shell, docker, k8s or sglang");
-  command->add_option("--task", flags->task, "serve")->capture_default_str();
+  command->add_option("--task", flags->task, "serve or train")->capture_default_str();
+  add_training_flags(*command, flags->training);
   command->callback([flags, command, &context] { print(context, *command, *flags); });
 }
 

@@ -7,8 +7,6 @@
 #include "planner/report/report_json.h"
 #include "planner/report/report_text.h"
 #include "planner/report/timeline_text.h"
-#include "planner/schedule/longest_path.h"
-#include "planner/schedule/schedule_json.h"
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/foreign_schedule.h"
@@ -26,25 +24,11 @@ struct Flags {
   StageCostFlags costs;
 };
 
-/// A schedule document has no cluster: its transfers last their own seconds.
-SimulatedPhase from_schedule(const std::string& path) {
-  SimulatedPhase out;
-  out.schedule = schedule::schedule_from_json(input::read_document(path).root());
-  for (const schedule::Op& op : out.schedule.ops)
-    if (op.bytes > 0)
-      throw input::InputError(path, "", "transfers that state seconds, since a schedule names no cluster",
-                              "one in bytes");
-  out.alone_s = schedule::own_seconds(out.schedule);
-  out.timeline = schedule::longest_path(out.schedule, out.alone_s);
-  out.report = report::bubble_report(out.schedule, out.timeline, out.alone_s);
-  return out;
-}
-
 SimulatedPhase simulated(const Flags& flags) {
   if (flags.plan.empty() == flags.schedule.empty())
     throw input::InputError("simulate: expected one of --plan FILE and --schedule FILE");
   if (is_torch_csv(flags.schedule)) return simulate_torch(flags.schedule, flags.costs);
-  if (!flags.schedule.empty()) return from_schedule(flags.schedule);
+  if (!flags.schedule.empty()) return simulate_schedule(flags.schedule);
   const spec::Plan plan = spec::plan_from_json(input::read_document(flags.plan).root());
   const cost::Phase phase = parse_phase(flags.phase);
   return simulate_phase(plan, phase, count_of(plan, phase, flags.micro_batches));

@@ -88,6 +88,17 @@ void compare(Execution& execution) {
       report::compare(execution.predicted.schedule, execution.predicted.timeline, execution.measured);
 }
 
+void replay(Execution& execution, double scale, int repeats, const Step& step) {
+  execution.scale = scale;
+  exec::ReplayBackend backend(predicted_durations(execution.predicted), scale);
+  for (int r = 0; r < repeats; ++r) {
+    execution.measured.push_back(exec::run_schedule(execution.predicted.schedule, backend));
+    scale_back(execution.measured.back(), scale);
+    step((r + 1.0) / repeats);
+  }
+  compare(execution);
+}
+
 /// Stage s runs on the s-th allowed core.
 std::vector<int> cores_of(const spec::Plan& plan) {
   std::vector<int> cores = exec::allowed_cores();
@@ -145,17 +156,15 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
 }
 
 Execution execute_replay(const spec::Plan& whole, cost::Phase phase, int count, int repeats, const Step& step) {
-  const spec::Plan plan = one_replica(whole);
-  Execution out = predicted_for(plan, phase, count);
-  const std::vector<double> durations = predicted_durations(out.predicted);
-  out.scale = exec::replay_scale(durations);
-  exec::ReplayBackend backend(durations, out.scale);
-  for (int r = 0; r < repeats; ++r) {
-    out.measured.push_back(exec::run_schedule(out.predicted.schedule, backend));
-    scale_back(out.measured.back(), out.scale);
-    step((r + 1.0) / repeats);
-  }
-  compare(out);
+  Execution out = predicted_for(one_replica(whole), phase, count);
+  replay(out, exec::replay_scale(predicted_durations(out.predicted)), repeats, step);
+  return out;
+}
+
+Execution execute_replay(SimulatedPhase predicted, int repeats, const Step& step) {
+  Execution out;
+  out.predicted = std::move(predicted);
+  replay(out, exec::relative_scale(predicted_durations(out.predicted)), repeats, step);
   return out;
 }
 

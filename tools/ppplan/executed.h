@@ -28,5 +28,7 @@ using Step = std::function<void(double fraction)>;
 Execution execute_real(const spec::Plan& plan, cost::Phase phase, int count, int repeats, const Step& step);
 /// Waits the predicted durations in the order of the schedule; any plan.
 Execution execute_replay(const spec::Plan& plan, cost::Phase phase, int count, int repeats, const Step& step);
+/// The same for a schedule whose times may be in a unit of their own: the median operation lasts 5 ms.
+Execution execute_replay(SimulatedPhase predicted, int repeats, const Step& step);
 
 }  // namespace ppplan::tools

@@ -3,6 +3,9 @@
 #include <algorithm>
 
 #include "planner/cost/rates.h"
+#include "planner/input/input_error.h"
+#include "planner/schedule/longest_path.h"
+#include "planner/schedule/schedule_json.h"
 #include "sim/simulate.h"
 
 namespace ppplan::tools {
@@ -60,6 +63,19 @@ SimulatedPhase simulate_phase(const spec::Plan& plan, cost::Phase phase, int cou
   out.schedule = cost::expand(plan, phase, count);
   out.alone_s = cost::uncontended_seconds(out.schedule, plan.cluster);
   out.timeline = sim::simulate(std::span(&out.schedule, 1), plan.cluster).front();
+  out.report = report::bubble_report(out.schedule, out.timeline, out.alone_s);
+  return out;
+}
+
+SimulatedPhase simulate_schedule(const std::string& path) {
+  SimulatedPhase out;
+  out.schedule = schedule::schedule_from_json(input::read_document(path).root());
+  for (const schedule::Op& op : out.schedule.ops)
+    if (op.bytes > 0)
+      throw input::InputError(path, "", "transfers that state seconds, since a schedule names no cluster",
+                              "one in bytes");
+  out.alone_s = schedule::own_seconds(out.schedule);
+  out.timeline = schedule::longest_path(out.schedule, out.alone_s);
   out.report = report::bubble_report(out.schedule, out.timeline, out.alone_s);
   return out;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <vector>
 
 #include "planner/cost/assess.h"
@@ -21,6 +22,9 @@ struct SimulatedPhase {
 
 /// `count` micro-batches of prefill, or decode rounds.
 SimulatedPhase simulate_phase(const spec::Plan& plan, cost::Phase phase, int count);
+
+/// A schedule document has no cluster: its transfers last their own seconds. Throws InputError for one in bytes.
+SimulatedPhase simulate_schedule(const std::string& path);
 
 /// One Predicted per plan: prefill stream and decode rounds of every plan, all in one batch of simulations.
 std::vector<spec::Predicted> simulated_predictions(std::span<const spec::Plan> plans);

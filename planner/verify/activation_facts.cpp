@@ -1,0 +1,106 @@
+#include "planner/verify/activation_facts.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "planner/verify/memory_constants.h"
+
+namespace ppplan::verify {
+namespace {
+
+using input::Node;
+
+double size(const Node& node, const char* key) { return node.at(key).number(0); }
+
+/// Queries and the attention's output, keys and values.
+double attention_width(const Node& a, double tp) {
+  const std::string kind = a.at("kind").text();
+  if (kind == "none" || kind == "mla") return 0;
+  if (kind == "linear")
+    return (4 * size(a, "key_heads") * size(a, "key_head_dim") +
+            5 * size(a, "value_heads") * size(a, "value_head_dim")) /
+           tp;
+  const double queries = size(a, "heads") / tp, pairs = std::max(1.0, size(a, "kv_heads") / tp);
+  return 2 * (queries + pairs) * size(a, "head_dim");
+}
+
+/// Gate, up and their product; of experts for every expert of a token, those that are worked on at once, and two
+/// numbers per expert of the router.
+double block_width(const Node& block, const PlanFacts& plan, double hidden) {
+  const std::string kind = block.at("kind").text();
+  const auto tp = static_cast<double>(plan.tp);
+  if (kind == "none") return 0;
+  if (kind == "dense") return 3 * size(block, "intermediate") / tp;
+  const double width = size(block, "intermediate") / (plan.expert_parallel ? 1 : tp);
+  const double share =
+      std::min(1.0, memory_constant("moe_chunk_tokens", plan.vllm) / static_cast<double>(plan.max_num_batched_tokens));
+  return size(block, "experts_per_token") * (width + std::max(hidden, 2 * width)) * share + 2 * size(block, "experts");
+}
+
+/// Expanded keys and values, and gathered keys, of latent attention's prefill.
+double latent_width(const Node& a, const PlanFacts& plan) {
+  if (a.at("kind").text() != "mla") return 0;
+  const double heads = std::ceil(size(a, "heads") / static_cast<double>(plan.tp));
+  const double nope = size(a, "nope_dim"), rope = size(a, "rope_dim");
+  return memory_constant("mla_profiled_expansion", plan.vllm) * heads * (nope + size(a, "value_dim")) +
+         memory_constant("mla_profiled_keys", plan.vllm) * (heads * (nope + rope) + size(a, "kv_lora_rank") + rope);
+}
+
+double workspace_tokens(const PlanFacts& plan) {
+  const auto blocks = static_cast<double>(plan.max_num_seqs) * static_cast<double>(plan.block_tokens);
+  const double wanted = std::max(8 * static_cast<double>(plan.max_model_len), 4 * blocks);
+  return std::max(blocks, std::min(memory_constant("mla_workspace_tokens", plan.vllm), wanted));
+}
+
+double library_bytes(const PlanFacts& plan, const StageFacts& stage) {
+  bool hopper = false;
+  for (const auto& group : stage.devices)
+    for (const std::int64_t device : group)
+      hopper |= plan.input_devices[static_cast<std::size_t>(device)].compute_capability >= 90;
+  return memory_constant(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes", plan.vllm);
+}
+
+double widest_bytes(const PlanFacts& plan, const StageFacts& stage) {
+  double elements = 0;
+  for (auto l = static_cast<std::size_t>(stage.first_layer); l < static_cast<std::size_t>(stage.end_layer); ++l) {
+    const WidthFacts& width = plan.widths[l];
+    elements = std::max({elements, width.per_token * static_cast<double>(plan.max_num_batched_tokens),
+                         width.latent_elements_per_token * workspace_tokens(plan)});
+  }
+  return elements * plan.element_bytes;
+}
+
+/// Logits and their copies at the most sequences, and the kernel's buffer where there is one.
+double sampler_run(const PlanFacts& plan) {
+  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm); };
+  const auto sequences = static_cast<double>(plan.max_num_seqs);
+  if (plan.runner_v2) return sequences * plan.vocabulary * constant("v2_sampler_bytes_per_logit");
+  return plan.vocabulary *
+         (sequences * constant("sampler_bytes_per_logit") + 4 * std::min(sequences, constant("sampler_buffer_rows")));
+}
+
+}  // namespace
+
+WidthFacts width_facts(const Node& run, const PlanFacts& plan, double hidden) {
+  const Node attention = run.at("attention");
+  return {std::max(attention_width(attention, static_cast<double>(plan.tp)),
+                   block_width(run.at("feed_forward"), plan, hidden)),
+          latent_width(attention, plan)};
+}
+
+ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage) {
+  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm); };
+  // norm_bytes is one vector of [hidden].
+  const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
+  const double peak = (constant("forward_hidden_copies") + (plan.tp > 1 ? 1 : 0)) * hidden + widest_bytes(plan, stage);
+  ActivationFacts out;
+  out.forward_bytes = peak + library_bytes(plan, stage);
+  if (stage.first_layer > 0) out.forward_bytes += constant("boundary_hidden_copies") * hidden;
+  if (stage.end_layer != static_cast<std::int64_t>(plan.model.layers.size())) return out;
+  const auto sequences = static_cast<double>(plan.max_num_seqs);
+  out.sampler_bytes = std::max(0.0, hidden + sampler_run(plan) - peak) +
+                      (plan.runner_v2 ? sequences * plan.vocabulary * constant("v2_penalty_bytes_per_logit") : 0);
+  return out;
+}
+
+}  // namespace ppplan::verify
