@@ -119,6 +119,8 @@ std::string page(const Flags& flags, const spec::Plan& plan, const Execution& ex
 
 /// The flags that plans and schedules share.
 ScheduleRunFlags schedule_flags(const Flags& flags) {
+  if (!flags.html.empty())
+    throw input::InputError("--html: expected a run of --plan; of a schedule, simulate --schedule writes the page");
   ScheduleRunFlags out = flags.training;
   out.compute = flags.compute;
   out.trace = flags.trace;
