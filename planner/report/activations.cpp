@@ -93,36 +93,44 @@ double bytes_of(const Hold& hold, const ActivationCosts& costs) {
 
 struct Change {
   double time_s = 0;
-  double amount = 0;
+  double micro_batches = 0;
+  double bytes = 0;
 };
 
-/// Largest running sum; at one moment releases come before what starts.
-double peak(std::vector<Change> changes) {
-  std::sort(changes.begin(), changes.end(), [](const Change& a, const Change& b) {
-    return std::tie(a.time_s, a.amount) < std::tie(b.time_s, b.amount);
-  });
-  double held = 0;
-  double most = 0;
-  for (const Change& change : changes) {
-    held += change.amount;
-    most = std::max(most, held);
-  }
-  return most;
-}
-
-PeakActivations peak_of(const Holds& holds, const ActivationCosts& costs) {
-  std::vector<Change> counts;
-  std::vector<Change> bytes;
+std::vector<Change> changes_of(const Holds& holds, const ActivationCosts& costs) {
+  std::vector<Change> changes;
   for (const auto& [where, hold] : holds) {
-    counts.push_back({hold.start_s, 1});
-    counts.push_back({hold.end_s(), -1});
     const double whole = bytes_of(hold, costs);
     const double early = hold.input_s && hold.weight_s ? whole * costs.release_at_input : 0;
-    bytes.push_back({hold.start_s, whole});
-    if (early > 0) bytes.push_back({*hold.input_s, -early});
-    bytes.push_back({hold.end_s(), early - whole});
+    changes.push_back({hold.start_s, 1, whole});
+    if (early > 0) changes.push_back({*hold.input_s, 0, -early});
+    changes.push_back({hold.end_s(), -1, early - whole});
   }
-  return {peak(std::move(counts)), peak(std::move(bytes))};
+  std::ranges::sort(changes, {}, &Change::time_s);
+  return changes;
+}
+
+/// Running sums; what ends at one moment is let go before what starts then, so that moment has one entry.
+std::vector<Held> held_of(const Holds& holds, const ActivationCosts& costs) {
+  std::vector<Held> out;
+  Held now;
+  for (const Change& change : changes_of(holds, costs)) {
+    now = {change.time_s, now.micro_batches + change.micro_batches, now.bytes + change.bytes};
+    if (!out.empty() && out.back().time_s == now.time_s)
+      out.back() = now;
+    else
+      out.push_back(now);
+  }
+  return out;
+}
+
+PeakActivations peak_of(const std::vector<Held>& held) {
+  PeakActivations peak;
+  for (const Held& now : held) {
+    peak.micro_batches = std::max(peak.micro_batches, now.micro_batches);
+    peak.bytes = std::max(peak.bytes, now.bytes);
+  }
+  return peak;
 }
 
 }  // namespace
@@ -130,7 +138,14 @@ PeakActivations peak_of(const Holds& holds, const ActivationCosts& costs) {
 std::vector<PeakActivations> peak_activations(const Schedule& schedule, const OperationGraph& graph,
                                               const OpTimes& times, const ActivationCosts& costs) {
   std::vector<PeakActivations> out;
-  for (const Holds& holds : collect_holds(schedule, graph, times)) out.push_back(peak_of(holds, costs));
+  for (const auto& held : held_over_time(schedule, graph, times, costs)) out.push_back(peak_of(held));
+  return out;
+}
+
+std::vector<std::vector<Held>> held_over_time(const Schedule& schedule, const OperationGraph& graph,
+                                              const OpTimes& times, const ActivationCosts& costs) {
+  std::vector<std::vector<Held>> out;
+  for (const Holds& holds : collect_holds(schedule, graph, times)) out.push_back(held_of(holds, costs));
   return out;
 }
 

@@ -29,4 +29,17 @@ struct PeakActivations {
 std::vector<PeakActivations> peak_activations(const schedule::Schedule& schedule, const OperationGraph& graph,
                                               const OpTimes& times, const ActivationCosts& costs);
 
+/// What a device holds from `time_s` on, until the next entry.
+struct Held {
+  double time_s = 0;
+  double micro_batches = 0;
+  double bytes = 0;
+  bool operator==(const Held&) const = default;
+};
+
+/// By device: one entry for each moment at which something changes, in time order. The same counts as above, so that
+/// their largest are the peaks.
+std::vector<std::vector<Held>> held_over_time(const schedule::Schedule& schedule, const OperationGraph& graph,
+                                              const OpTimes& times, const ActivationCosts& costs);
+
 }  // namespace ppplan::report

@@ -3,6 +3,8 @@
 //   makespan >= min head + sum of durations + min tail    over the ops of every lane,
 //   makespan >= max over ops of head + duration + tail.
 // Ops of one group may run at once: of a group only the longest counts in the sum.
+#include "planner/report/lower_bound.h"
+
 #include <algorithm>
 #include <limits>
 
@@ -32,40 +34,48 @@ Chains chains(const OperationGraph& graph, const std::vector<double>& duration_s
   return out;
 }
 
-double lane_bound_s(const schedule::Schedule& schedule, const schedule::Lane& lane, const OperationGraph& graph,
-                    const Chains& chains, const std::vector<double>& duration_s) {
-  if (lane.ops.empty()) return 0;
-  double head = std::numeric_limits<double>::infinity();
-  double tail = head;
-  double work = 0;
+Bound lane_bound(const schedule::Schedule& schedule, const schedule::Lane& lane, const OperationGraph& graph,
+                 const Chains& chains, const std::vector<double>& duration_s) {
+  Bound bound;
+  if (lane.ops.empty()) return bound;
+  bound.of_lane = true;
+  bound.head_s = bound.tail_s = std::numeric_limits<double>::infinity();
   for (const auto& unit : issue_units(schedule, lane)) {
     double longest = 0;
     for (const OpId id : unit) {
       const OpId node = graph.node[at(id)];
-      head = std::min(head, chains.head_s[at(node)]);
-      tail = std::min(tail, chains.tail_s[at(node)]);
+      bound.head_s = std::min(bound.head_s, chains.head_s[at(node)]);
+      bound.tail_s = std::min(bound.tail_s, chains.tail_s[at(node)]);
       longest = std::max(longest, duration_s[at(node)]);
     }
-    work += longest;
+    bound.work_s += longest;
   }
-  return head + work + tail;
+  return bound;
 }
 
 }  // namespace
 
-double lower_bound_s(const schedule::Schedule& schedule, const std::vector<double>& duration_s) {
+Bound lower_bound(const schedule::Schedule& schedule, const std::vector<double>& duration_s) {
   if (duration_s.size() != schedule.ops.size())
     throw input::InputError("durations", "", "one for each of " + std::to_string(schedule.ops.size()) + " ops",
                             std::to_string(duration_s.size()));
   const OperationGraph graph = operation_graph(schedule);
   const Chains around = chains(graph, duration_s);
-  double bound = 0;
+  Bound bound;
   for (const OpId id : graph.order)
-    bound = std::max(bound, around.head_s[at(id)] + duration_s[at(id)] + around.tail_s[at(id)]);
-  for (const auto& device : schedule.devices)
-    for (const auto& lane : device.lanes)
-      bound = std::max(bound, lane_bound_s(schedule, lane, graph, around, duration_s));
+    bound.work_s = std::max(bound.work_s, around.head_s[at(id)] + duration_s[at(id)] + around.tail_s[at(id)]);
+  for (std::size_t d = 0; d < schedule.devices.size(); ++d)
+    for (const auto& lane : schedule.devices[d].lanes) {
+      Bound here = lane_bound(schedule, lane, graph, around, duration_s);
+      here.device = static_cast<int>(d);
+      here.lane = lane.kind;
+      if (here.seconds() > bound.seconds() || (!bound.of_lane && here.seconds() == bound.seconds())) bound = here;
+    }
   return bound;
+}
+
+double lower_bound_s(const schedule::Schedule& schedule, const std::vector<double>& duration_s) {
+  return lower_bound(schedule, duration_s).seconds();
 }
 
 }  // namespace ppplan::report

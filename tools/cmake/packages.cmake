@@ -13,6 +13,8 @@ target_include_directories(asio::asio SYSTEM INTERFACE ${ASIO_INCLUDE_DIR})
 # Whether Asio 1.22 takes memory from aligned_alloc hangs on which header stands before it; no two sources may differ.
 target_compile_definitions(asio::asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECATED ASIO_DISABLE_STD_ALIGNED_ALLOC)
 target_link_libraries(asio::asio INTERFACE Threads::Threads)
+# d3 (data-driven documents) in one script, for the HTML report; nothing of Node is needed.
+find_file(D3_SCRIPT d3.min.js PATHS /usr/share/nodejs/d3/dist /usr/share/javascript/d3 NO_DEFAULT_PATH REQUIRED)
 if(PPPLAN_TESTS)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)

@@ -13,6 +13,7 @@
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/executed.h"
 #include "tools/ppplan/inputs.h"
+#include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/schedule_run.h"
 #include "traces/timeline_json.h"
@@ -22,7 +23,7 @@ namespace {
 
 struct Flags {
   ScheduleRunFlags training;  // with training.schedule set, a schedule is run and not a plan
-  std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, out;
+  std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
   int repeats = 3;
@@ -107,8 +108,19 @@ std::string verdict_line(const Flags& flags, const Execution& execution, bool ho
   return out;
 }
 
+std::string page(const Flags& flags, const spec::Plan& plan, const Execution& execution, int count) {
+  return page_of(execution.predicted, &execution.measured.front(), plan.model.name + ", predicted and measured",
+                 {{"partition", fmt::format("{}", fmt::join(plan.partition, ","))},
+                  {"phase", fmt::format("{}, {}", flags.phase, count)},
+                  {"backend", flags.backend + ", " + flags.compute},
+                  {"costs", plan.provenance.costs + " under " + plan.provenance.engine},
+                  {"measured", fmt::format("the first of {} runs", flags.repeats)}});
+}
+
 /// The flags that plans and schedules share.
 ScheduleRunFlags schedule_flags(const Flags& flags) {
+  if (!flags.html.empty())
+    throw input::InputError("--html: expected a run of --plan; of a schedule, simulate --schedule writes the page");
   ScheduleRunFlags out = flags.training;
   out.compute = flags.compute;
   out.trace = flags.trace;
@@ -135,6 +147,7 @@ void print(Context& context, const Flags& flags) {
   }
   if (!flags.trace.empty())
     input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
+  if (!flags.html.empty()) input::write_text(flags.html, page(flags, plan, execution, count));
   if (!flags.out.empty()) input::write_text(flags.out, traces::to_json(execution.measured.front()).dump(1) + "\n");
   const bool holds = execution.comparison.holds(flags.tolerance) && execution.outputs_match.value_or(true);
   context.status = holds ? exit_done : exit_disagrees;
@@ -170,6 +183,7 @@ void add_run(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--profile", flags->profiles, "costs to predict with instead of the plan's own; repeatable");
   command->add_option("--trace", flags->trace, "write a Chrome/Perfetto trace of the first run");
+  command->add_option("--html", flags->html, "write a report to look at in a browser, with the first run");
   command->add_option("--out", flags->out, "write the timeline of the first run");
   command->callback([flags, &context] { print(context, *flags); });
 }

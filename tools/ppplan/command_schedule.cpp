@@ -18,6 +18,7 @@
 #include "planner/schedule/training_schedule.h"
 #include "planner/schedule/training_times.h"
 #include "tools/ppplan/commands.h"
+#include "tools/ppplan/stage_numbers.h"
 #include "tools/ppplan/wrapped_text.h"
 #include "traces/timeline_json.h"
 
@@ -53,30 +54,12 @@ struct Result {
   report::BubbleReport report;
 };
 
-/// One number for every stage (or rank), or one of each, separated by commas.
-std::vector<double> numbers(const std::string& text, const std::string& flag, std::size_t stages,
-                            const char* what = "stages") {
-  std::vector<double> out;
-  for (const char *at = text.data(), *const end = at + text.size(); at <= end;) {
-    double value = 0;
-    const auto [next, error] = std::from_chars(at, end, value);
-    if (error != std::errc() || (next != end && *next != ','))
-      throw input::InputError(flag, "", "numbers separated by commas", "'" + text + "'");
-    out.push_back(value);
-    at = next + 1;
-  }
-  if (out.size() == 1) out.resize(stages, out.front());
-  if (out.size() != stages)
-    throw input::InputError(flag, "", fmt::format("one number, or one of each of the {} {}", stages, what),
-                            fmt::format("{} numbers", out.size()));
-  return out;
-}
-
 TrainingCosts costs_of(const Flags& flags, std::size_t stages) {
-  const auto forward = numbers(flags.forward, "--forward", stages),
-             input = numbers(flags.backward, "--backward", stages), weight = numbers(flags.weight, "--weight", stages),
-             comm = numbers(flags.comm, "--comm", stages),
-             activation = numbers(flags.activation, "--activation-bytes", stages);
+  const auto forward = stage_numbers(flags.forward, "--forward", stages),
+             input = stage_numbers(flags.backward, "--backward", stages),
+             weight = stage_numbers(flags.weight, "--weight", stages),
+             comm = stage_numbers(flags.comm, "--comm", stages),
+             activation = stage_numbers(flags.activation, "--activation-bytes", stages);
   TrainingCosts costs;
   for (std::size_t s = 0; s < stages; ++s)
     costs.stages.push_back({forward[s], input[s], weight[s], comm[s], activation[s]});
@@ -156,7 +139,8 @@ Result ordered(const Flags& flags) {
   Result out;
   check_sizes(flags.order);
   const auto ranks = static_cast<std::size_t>(flags.order.ranks);
-  if (!flags.memory_limit.empty()) out.memory_limit = numbers(flags.memory_limit, "--memory-limit", ranks, "ranks");
+  if (!flags.memory_limit.empty())
+    out.memory_limit = stage_numbers(flags.memory_limit, "--memory-limit", ranks, "ranks");
   const schedule::Objective objective = objective_of(flags.objective);
   const bool chosen = flags.order.kind == "auto";
   if (chosen)

@@ -7,7 +7,7 @@ build="$root/build/release"
 
 # Debian and Ubuntu packages: compiler and build tools, then the libraries of tools/cmake/packages.cmake.
 packages=(g++ cmake ninja-build pkg-config
-  libsimgrid-dev libeigen3-dev nlohmann-json3-dev libcli11-dev libfmt-dev libasio-dev
+  libsimgrid-dev libeigen3-dev nlohmann-json3-dev libcli11-dev libfmt-dev libasio-dev node-d3
   libgtest-dev libgmock-dev libbenchmark-dev)
 
 say() { printf '%s\n' "ppplan: $*" >&2; }

@@ -1,0 +1,62 @@
+// Schedules of other tools through the program: verified, simulated, and ours written for them.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/tools/command.h"
+
+namespace ppplan::tests {
+namespace {
+
+using testing::HasSubstr;
+using Json = nlohmann::json;
+
+std::string csv(const std::string& name, const std::string& rows) {
+  const std::string path = scratch(name);
+  std::ofstream(path) << rows;
+  return path;
+}
+
+const char* const one_f_one_b = "0F0,0F1,,0B0,,0B1\n,1F0,1B0,1F1,1B1\n";
+
+TEST(ForeignSchedule, IsVerifiedWithItsMemory) {
+  const Outcome outcome = ppplan("verify --format json " + csv("1f1b.csv", one_f_one_b));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out).at("peak_micro_batches"), (std::vector<int>{2, 1}));
+  EXPECT_EQ(ppplan("verify --memory-limit 1 " + csv("1f1b.csv", one_f_one_b)).status, 5);
+}
+
+TEST(ForeignSchedule, IsSimulatedAtTheCostsGiven) {
+  const Outcome outcome =
+      ppplan("simulate --format json --forward 1 --backward 1 --weight 1 --schedule " + csv("1f1b.csv", one_f_one_b));
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  // Fill and drain of one stage, 1 + 2, around two micro-batches of 3 on the other.
+  EXPECT_EQ(Json::parse(outcome.out).at("makespan_s"), 9);
+}
+
+TEST(ForeignSchedule, GapsDuplicatesAndUnknownActionsExitTwo) {
+  for (const char* rows : {"0F0,0B0,0F1\n", "0F0,0F0,0B0\n", "0F0,0Q0,0B0\n"}) {
+    const std::string path = csv("bad.csv", rows);
+    for (const std::string command : {"verify ", "simulate --schedule "}) {
+      const Outcome outcome = ppplan(command + path);
+      EXPECT_EQ(outcome.status, 2) << rows;
+      EXPECT_EQ(outcome.out, "");
+      EXPECT_THAT(outcome.err, HasSubstr("bad.csv: row 1"));
+    }
+  }
+}
+
+TEST(ForeignSchedule, OursIsWrittenForPyTorchAndReadBack) {
+  const std::string schedule = scratch("zb.json"), rows = scratch("zb.csv");
+  ASSERT_EQ(ppplan("schedule --kind zb-h1 --stages 4 --micro-batches 8 --out " + schedule).status, 0);
+  for (const std::string flag : {"", " --with-transfers"}) {
+    ASSERT_EQ(ppplan("export " + schedule + " --to torch-csv --out " + rows + flag).status, 0);
+    EXPECT_EQ(ppplan("simulate --schedule " + rows).status, 0) << flag;
+  }
+  EXPECT_EQ(ppplan("export " + schedule + " --to megatron").status, 2);
+}
+
+}  // namespace
+}  // namespace ppplan::tests
