@@ -48,13 +48,26 @@ std::vector<std::string> replay(int stages, int repeats, const std::string& hear
           heartbeat_s};
 }
 
+namespace {
+
+/// A rank that has no connection yet is waited for until it has one.
+bool done(const FaultyRun& run, pid_t rank) {
+  while (!do_fault(run.fault, rank, run.seed)) {
+    if (!is_alive(rank)) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
+}
+
+}  // namespace
+
 Ending run_with(const FaultyRun& run, double limit_s) {
   Job job(replay(run.stages, 4, run.heartbeat_s));
   const std::vector<pid_t> ranks = job.ranks(run.stages);
   Ending out;
   std::this_thread::sleep_for(std::chrono::duration<double>(run.after_s));
   const auto target = static_cast<std::size_t>(run.rank);
-  out.fault_was_done = target < ranks.size() && do_fault(run.fault, ranks[target], run.seed);
+  if (target < ranks.size()) out.fault_was_done = done(run, ranks[target]);
   out.status = job.ended(limit_s);
   out.err = job.err();
   out.left = static_cast<int>(std::count_if(ranks.begin(), ranks.end(), is_alive));

@@ -17,7 +17,8 @@ constexpr double patience_s = 300;
 
 bool shell(const std::string& line) { return std::system((line + " >/dev/null 2>&1").c_str()) == 0; }
 
-/// Two namespaces with a pair of virtual cards, each of which lets 200 Mbit/s out.
+/// Two namespaces with a pair of virtual cards, each of which lets 40 Mbit/s out: less than the stages of the test want
+/// to send.
 class ShapedLink {
  public:
   ShapedLink() {
@@ -28,7 +29,7 @@ class ShapedLink {
       const std::string of = " -n " + name(end) + " ", own = card + (end == 0 ? "a" : "b");
       made_ = made_ && shell("ip" + of + "addr add " + address(end) + "/24 dev " + own) &&
               shell("ip" + of + "link set " + own + " up") && shell("ip" + of + "link set lo up") &&
-              shell("tc" + of + "qdisc add dev " + own + " root tbf rate 200mbit burst 32kb latency 200ms");
+              shell("tc" + of + "qdisc add dev " + own + " root tbf rate 40mbit burst 32kb latency 400ms");
     }
   }
   ~ShapedLink() {
@@ -63,7 +64,7 @@ class ShapedLink {
 /// Of a run over the link of a plan that was made for it with these costs: measured / predicted - 1.
 double error_of_run(const std::string& profile_flags) {
   const std::string plan = scratch("shaped_plan.json");
-  const Outcome search = ppplan("search --model tiny --gpus 2xcpu-core --nodes 2 --network bw=25MB/s,latency=0us " +
+  const Outcome search = ppplan("search --model tiny --gpus 2xcpu-core --nodes 2 --network bw=5MB/s,latency=0us " +
                                 profile_flags + " --tp 1 --dp 1 --pp 2 --top 1 --out " + plan);
   EXPECT_EQ(search.status, 0) << search.err;
   const Outcome run =
