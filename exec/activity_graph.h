@@ -11,7 +11,12 @@
 
 namespace ppplan::exec {
 
+/// Which part of a transfer an activity is; of a schedule whose devices are all here, a transfer is one whole. A rank
+/// that holds one device has its end of each transfer in parts (rank_graph.h).
+enum class Part { whole, await_grant, send, grant, receive };
+
 struct Activity {
+  Part part = Part::whole;
   schedule::OpId op = -1;    // the op of a compute lane, or the Send
   schedule::OpId recv = -1;  // of a transfer
   int slot = 0;              // of a transfer: the receive buffer it fills

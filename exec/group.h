@@ -6,7 +6,8 @@
 // (rendezvous), so no program may rely on buffering. Reductions add in the order of ranks, so that every rank gets the
 // same bits on every run. In a group of one, all of it is a local copy.
 //
-// One thread drives a group. Every call returns within the group's deadline or throws GroupError.
+// One thread drives a group, or one the sends and another the receives. Every call returns within the group's deadline
+// or throws GroupError.
 #pragma once
 
 #include <cstddef>

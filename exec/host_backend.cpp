@@ -25,6 +25,8 @@ using kernels::host::LayerShape;
 
 constexpr std::uint64_t kTokens = 6;  // a name below the seed, besides those of host_weights.cpp and host_stage.cpp
 
+bool returns_tokens(const schedule::Op& op) { return op.key.kind == traces::OpKind::token_return; }
+
 LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
 
 StageLimits limits_of(const std::vector<MicroBatch>& micro_batches) {
@@ -75,7 +77,9 @@ void check_stages(const HostRun& run) {
 // later one that the schedule makes wait for it.
 struct StagePlace {
   StagePlace(const HostRun& run, std::size_t index, const StageLimits& limits)
-      : stage(run.model, run.stages[index], limits, run.seed),
+      : first(index == 0),
+        last(index + 1 == run.stages.size()),
+        stage(run.model, run.stages[index], limits, run.seed),
         pool(static_cast<std::size_t>(limits.rows) * static_cast<std::size_t>(run.model.hidden)),
         input_of(run.micro_batches.size(), nullptr),
         output_of(run.micro_batches.size(), nullptr) {
@@ -90,6 +94,8 @@ struct StagePlace {
     }
   }
 
+  bool first;  // of the pipeline
+  bool last;
   HostStage stage;
   std::map<int, KvSet> kv;        // by first micro-batch of the chain
   std::vector<Buffer> received;   // [receive buffer of the edge into this stage]
@@ -108,7 +114,8 @@ struct HostBackend::State {
     if (run.cores.empty()) run.cores = allowed_cores();
     const StageLimits limits = limits_of(run.micro_batches);
     for (std::size_t s = 0; s < run.stages.size(); ++s) {
-      places.push_back(std::make_unique<StagePlace>(run, s, limits));
+      const bool held = !run.only_stage || *run.only_stage == static_cast<int>(s);
+      places.push_back(held ? std::make_unique<StagePlace>(run, s, limits) : nullptr);
     }
     clear();
   }
@@ -121,6 +128,7 @@ struct HostBackend::State {
     returned.assign(count, {});
     has_returned = std::make_unique<std::atomic<bool>[]>(count);
     for (auto& place : places) {
+      if (!place) continue;
       place->pool.reset();
       place->compute_time = {};
     }
@@ -138,6 +146,9 @@ struct HostBackend::State {
   StagePlace& place(int stage) {
     if (stage < 0 || stage >= static_cast<int>(places.size())) {
       throw InputError("schedule", "", fmt::format("stages below {}", places.size()), std::to_string(stage));
+    }
+    if (!places[static_cast<std::size_t>(stage)]) {
+      throw InputError("schedule", "", fmt::format("operations of stage {}", *run.only_stage), std::to_string(stage));
     }
     return *places[static_cast<std::size_t>(stage)];
   }
@@ -178,13 +189,13 @@ struct HostBackend::State {
     const spec::BatchShape& shape = run.micro_batches[index].shape;
     float* out = place.pool.acquire();
     const float* in = place.input_of[index];
-    if (&place == places.front().get()) {
+    if (place.first) {
       place.stage.embed(tokens_of(index), out);
       in = out;
     }
     place.stage.run_layers(layer_batch(shape), place.kv.at(roots[index]), in, out);
     place.output_of[index] = out;
-    if (&place != places.back().get()) return;
+    if (!place.last) return;
     if (shape.samples) {
       place.stage.sample(layer_batch(shape), out, logits[index].data(), sampled[index].data());
       outputs[index].swap(logits[index]);
@@ -192,16 +203,15 @@ struct HostBackend::State {
     place.pool.release(out);
   }
 
-  void pass_on(StagePlace& from, StagePlace& to, std::size_t index, int slot) {
-    if (slot >= static_cast<int>(to.received.size())) {
-      throw InputError(
-          fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
-    }
-    float* buffer = to.received[static_cast<std::size_t>(slot)].data();
-    const auto floats = static_cast<std::size_t>(run.micro_batches[index].shape.tokens() * run.model.hidden);
-    std::memcpy(buffer, from.output_of[index], floats * sizeof(float));
-    to.input_of[index] = buffer;
-    from.pool.release(from.output_of[index]);
+  // Of an activation.
+  std::size_t floats_of(std::size_t index) const {
+    return static_cast<std::size_t>(run.micro_batches[index].shape.tokens() * run.model.hidden);
+  }
+
+  float* buffer(StagePlace& to, int slot) const {
+    if (slot < static_cast<int>(to.received.size())) return to.received[static_cast<std::size_t>(slot)].data();
+    throw InputError(
+        fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
   }
 
   HostRun run;
@@ -233,14 +243,40 @@ void HostBackend::compute(schedule::OpId, const schedule::Op& op) {
   place.compute_time += thread_time() - start;
 }
 
-void HostBackend::transfer(schedule::OpId, const schedule::Op& send, const schedule::Op&, int slot) {
+void HostBackend::transfer(schedule::OpId id, const schedule::Op& send, const schedule::Op& recv, int slot) {
+  const std::span<const std::byte> message = outgoing(id, send);
+  const std::span<std::byte> to = incoming(recv, slot);
+  std::memcpy(to.data(), message.data(), message.size());
+  received(recv, slot);
+  sent(send);
+}
+
+std::span<const std::byte> HostBackend::outgoing(schedule::OpId, const schedule::Op& send) {
   const std::size_t index = state_->index_of(send.key);
-  if (send.key.kind == traces::OpKind::token_return) {
-    state_->returned[index] = state_->sampled[index];
+  if (returns_tokens(send)) return std::as_bytes(std::span(state_->sampled[index]));
+  return std::as_bytes(std::span(state_->place(send.device).output_of[index], state_->floats_of(index)));
+}
+
+void HostBackend::sent(const schedule::Op& send) {
+  if (returns_tokens(send)) return;
+  StagePlace& from = state_->place(send.device);
+  from.pool.release(from.output_of[state_->index_of(send.key)]);
+}
+
+std::span<std::byte> HostBackend::incoming(const schedule::Op& recv, int slot) {
+  const std::size_t index = state_->index_of(recv.key);
+  if (returns_tokens(recv)) return std::as_writable_bytes(std::span(state_->returned[index]));
+  return std::as_writable_bytes(std::span(state_->buffer(state_->place(recv.device), slot), state_->floats_of(index)));
+}
+
+void HostBackend::received(const schedule::Op& recv, int slot) {
+  const std::size_t index = state_->index_of(recv.key);
+  if (returns_tokens(recv)) {
     state_->has_returned[index].store(true, std::memory_order_release);
     return;
   }
-  state_->pass_on(state_->place(send.key.stage), state_->place(send.key.stage + 1), index, slot);
+  StagePlace& to = state_->place(recv.device);
+  to.input_of[index] = state_->buffer(to, slot);
 }
 
 void HostBackend::reset() { state_->clear(); }
@@ -249,7 +285,7 @@ const std::vector<Logits>& HostBackend::outputs() const { return state_->outputs
 
 std::vector<RunTime> HostBackend::compute_times() const {
   std::vector<RunTime> times;
-  for (const auto& place : state_->places) times.push_back(place->compute_time);
+  for (const auto& place : state_->places) times.push_back(place ? place->compute_time : RunTime{});
   return times;
 }
 
@@ -260,6 +296,7 @@ std::vector<Logits> one_device_outputs(const HostRun& run) {
   whole.embedding = true;
   whole.head = true;
   single.stages = {whole};
+  single.only_stage.reset();
   HostBackend backend(std::move(single));
   for (std::size_t index = 0; index < run.micro_batches.size(); ++index) {
     schedule::Op op;

@@ -3,11 +3,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "exec/core_speed.h"
 #include "exec/cores.h"
 #include "exec/micro_batches.h"
+#include "exec/rank_run.h"
 #include "exec/run_schedule.h"
 #include "planner/spec/model_spec.h"
 #include "planner/spec/plan.h"
@@ -20,6 +22,7 @@ struct HostRun {
   std::vector<MicroBatch> micro_batches;  // by micro-batch index of the schedule
   int receive_buffers = 2;                // of the schedule; 0 = unbounded
   std::uint64_t seed = 1;
+  std::optional<int> only_stage = {};  // the one stage that this process holds; unset = all of them
   std::vector<int> cores;  // [schedule device] -> CPU to pin to; empty = the allowed CPUs in order, again and again
 };
 
@@ -28,7 +31,9 @@ using Logits = std::vector<float>;
 
 /// A decode step (one new token) of sequences whose previous micro-batch sampled takes the tokens that came back from
 /// there; every other micro-batch takes tokens drawn from the seed and its index.
-class HostBackend : public Backend {
+///
+/// With `only_stage` it is the backend of one rank, else that of a whole schedule.
+class HostBackend : public Backend, public RankBackend {
  public:
   /// Allocates and fills weights and caches. Throws InputError when the stages don't fit the model, micro-batches don't
   /// continue each other (micro_batches.h), or the machine's memory does not hold them.
@@ -39,12 +44,17 @@ class HostBackend : public Backend {
   /// Throws InputError for anything but a forward of a stage and micro-batch of the run.
   void compute(schedule::OpId id, const schedule::Op& op) override;
   void transfer(schedule::OpId send_id, const schedule::Op& send, const schedule::Op& recv, int slot) override;
+  std::span<const std::byte> outgoing(schedule::OpId send_id, const schedule::Op& send) override;
+  void sent(const schedule::Op& send) override;
+  std::span<std::byte> incoming(const schedule::Op& recv, int slot) override;
+  void received(const schedule::Op& recv, int slot) override;
 
   /// Clears the caches and outputs for another run of the same schedule; weights stay.
   void reset();
   /// Per micro-batch; empty where it samples nothing or has not run.
   const std::vector<Logits>& outputs() const;
-  /// What the compute operations of each stage took since the last reset, all together.
+  /// What the compute operations of each stage took since the last reset, all together; nothing for stages held
+  /// elsewhere.
   std::vector<RunTime> compute_times() const;
 
  private:

@@ -22,9 +22,11 @@ class Backend {
   virtual void transfer(schedule::OpId send_id, const schedule::Op& send, const schedule::Op& recv, int slot) = 0;
 };
 
+/// Throws InputError for a schedule with faults or one that can't complete.
+void check_runs(const schedule::Schedule& schedule);
+
 /// Executes every op and returns what happened, in seconds since the common start, from a steady clock. Rethrows the
-/// first exception of a backend after every lane has stopped. Throws InputError for a schedule with faults or one that
-/// can't complete.
+/// first exception of a backend after every lane has stopped. Throws as check_runs.
 traces::Timeline run_schedule(const schedule::Schedule& schedule, Backend& backend);
 
 }  // namespace ppplan::exec

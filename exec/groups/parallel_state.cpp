@@ -71,7 +71,7 @@ std::vector<StageEdge> pipeline_edges(int stages, bool backward, bool token_retu
   return in_shared_order(std::move(out));
 }
 
-ParallelState::ParallelState(World& world, const ParallelLayout& layout) {
+ParallelState::ParallelState(World& world, const ParallelLayout& layout) : world_(world) {
   for (std::size_t axis = 0; axis < axis_count; ++axis)
     if (!layout.axes[axis].empty()) check_lists(axis_names[axis], layout.axes[axis], world.size());
   check_edges(layout.axes[static_cast<std::size_t>(Axis::pp)], layout.edges);

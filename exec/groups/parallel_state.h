@@ -53,6 +53,8 @@ class ParallelState {
   /// that this rank's stage is not an end of.
   Group& edge(StageEdge edge);
 
+  /// As World::fail.
+  void fail(const std::string& why) { world_.fail(why); }
   /// Uses every group once, so that connections stand and both ends know each other before anything is measured.
   void warm_up();
   /// Waits until every rank has come here, then gives the groups up.
@@ -63,6 +65,7 @@ class ParallelState {
   void add_axis(World& world, Axis axis, const RankLists& lists);
   void add_edges(World& world, const ParallelLayout& layout);
 
+  World& world_;
   std::vector<std::unique_ptr<Group>> groups_;  // in the order in which they were made
   std::array<Group*, axis_count> axes_{};
   std::map<StageEdge, Group*> edges_;

@@ -43,6 +43,7 @@ class TcpWorld : public World {
   int rank() const override { return settings_.rank; }
   int size() const override { return settings_.size; }
   std::unique_ptr<Group> group(const std::string& name, const std::vector<int>& ranks) override;
+  void fail(const std::string& why) override { report_from_rank(why); }
 
   double deadline_s() const { return settings_.deadline_s; }
   asio::io_context& context() { return context_; }

@@ -55,7 +55,7 @@ struct Hub {
 std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
 
 /// The first failure stands; every side that no copy holds ends with it.
-void fail(Hub& hub, const std::string& why) {
+void end_run(Hub& hub, const std::string& why) {
   if (hub.failure) return;
   hub.failure = why;
   for (auto& [key, meeting] : hub.meetings)
@@ -76,8 +76,8 @@ bool is_gone(const Hub& hub, const Meeting& meeting, int rank) {
 }
 
 void fail_for_ended_peer(Hub& hub, const Meeting& meeting, const Side& side) {
-  fail(hub, fmt::format("{}: {} awaits {}, but it has ended", meeting.name, rank_name(meeting.ranks, side.rank),
-                        awaited(meeting, side)));
+  end_run(hub, fmt::format("{}: {} awaits {}, but it has ended", meeting.name, rank_name(meeting.ranks, side.rank),
+                           awaited(meeting, side)));
 }
 
 /// After a rank has left: whoever waits for it now waits in vain.
@@ -107,8 +107,8 @@ class ThreadPending : public Pending {
   void finish(std::unique_lock<std::mutex>& lock) {
     const auto begun = [&] { return side_->state != State::waiting; };
     if (!side_->changed.wait_for(lock, std::chrono::duration<double>(hub_->deadline_s), begun))
-      fail(*hub_, fmt::format("{}: {} waited {:g} s for {}", meeting_->name, rank_name(meeting_->ranks, side_->rank),
-                              hub_->deadline_s, awaited(*meeting_, *side_)));
+      end_run(*hub_, fmt::format("{}: {} waited {:g} s for {}", meeting_->name, rank_name(meeting_->ranks, side_->rank),
+                                 hub_->deadline_s, awaited(*meeting_, *side_)));
     side_->changed.wait(lock, [&] { return side_->state == State::done || side_->state == State::failed; });
   }
 
@@ -176,8 +176,8 @@ class ThreadGroup : public MessageGroup {
     Side& receive = mine.receives ? mine : other;
     State end = State::done;
     if (send.bytes != receive.bytes) {
-      fail(*hub_,
-           size_message(meeting_->name, meeting_->ranks, {send.rank, send.bytes}, {receive.rank, receive.bytes}));
+      end_run(*hub_,
+              size_message(meeting_->name, meeting_->ranks, {send.rank, send.bytes}, {receive.rank, receive.bytes}));
       end = State::failed;
     } else if (send.bytes > 0) {
       mine.state = other.state = State::copying;
@@ -217,6 +217,10 @@ class ThreadWorld : public World {
     }
     if (hub_->failure) throw GroupError(*hub_->failure);
     return std::make_unique<ThreadGroup>(hub_, meeting, position);
+  }
+  void fail(const std::string& why) override {
+    const std::lock_guard lock(hub_->mutex);
+    end_run(*hub_, why);
   }
 
  private:

@@ -21,6 +21,9 @@ class World {
   /// waited for until the deadline. The group may not outlive the world. Throws InputError for a list that names a rank
   /// twice, one outside of the run, or not this one.
   virtual std::unique_ptr<Group> group(const std::string& name, const std::vector<int>& ranks) = 0;
+  /// Ends all groups of the run for a fault that is none of theirs; `why` is what every rank's GroupError says, unless
+  /// the run has failed already. From any thread.
+  virtual void fail(const std::string& why) = 0;
 };
 
 /// This rank's number in a group of `ranks`. Throws InputError as World::group does.

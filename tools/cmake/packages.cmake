@@ -15,6 +15,14 @@ target_compile_definitions(asio::asio INTERFACE ASIO_STANDALONE ASIO_NO_DEPRECAT
 target_link_libraries(asio::asio INTERFACE Threads::Threads)
 # d3 (data-driven documents) in one script, for the HTML report; nothing of Node is needed.
 find_file(D3_SCRIPT d3.min.js PATHS /usr/share/nodejs/d3/dist /usr/share/javascript/d3 NO_DEFAULT_PATH REQUIRED)
+# MPI is taken where it is found; its C++ bindings are not.
+set(PPPLAN_MPI AUTO CACHE STRING "Ranks of an MPI job: AUTO (where a library is found), ON or OFF")
+set(MPI_CXX_SKIP_MPICXX ON)
+if(PPPLAN_MPI STREQUAL ON)
+  find_package(MPI REQUIRED COMPONENTS CXX)
+elseif(PPPLAN_MPI STREQUAL AUTO)
+  find_package(MPI QUIET COMPONENTS CXX)
+endif()
 if(PPPLAN_TESTS)
   find_package(GTest REQUIRED)
   find_package(benchmark REQUIRED)

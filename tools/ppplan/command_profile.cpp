@@ -6,16 +6,20 @@
 
 #include "exec/host_backend.h"
 #include "exec/host_profiler.h"
+#include "exec/launch/local_ranks.h"
+#include "exec/machine_facts.h"
+#include "exec/rank_link_probe.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/read_model.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/profile_import.h"
+#include "tools/ppplan/rank_world.h"
 
 namespace ppplan::tools {
 namespace {
 
 struct MeasureFlags {
-  std::string backend = "host", model, out;
+  std::string backend = "host", transport, model, out;
   std::optional<double> seconds;
   std::optional<int> cores;
 };
@@ -48,12 +52,37 @@ void measure(Context& context, const MeasureFlags& flags) {
   deliver_profile(context, profile, flags.out);
 }
 
+/// On two ranks of a job; where no launcher runs, of two processes of this host. Rank 0 tells what they measured.
+void measure_link(Context& context, const MeasureFlags& flags) {
+  if (flags.transport != "tcp" && flags.transport != "mpi")
+    throw input::InputError("--transport", "", "tcp or mpi", "'" + flags.transport + "'");
+  const auto place = exec::launch::job_place(exec::launch::process_environment);
+  if (!place && flags.transport == "mpi") throw Unavailable(not_under_mpirun(2));
+  if (!place) {
+    context.status = exec::launch::run_local_ranks({2, context.command_line});
+    return;
+  }
+  if (place->size != 2)
+    throw input::InputError(fmt::format("profile --transport: expected 2 ranks, found {}", place->size));
+  Progress progress(context, "measuring");
+  constexpr double deadline_s = 60;  // for the slowest message and the pauses between them
+  traces::Profile profile;
+  profile.engine = "ppplan " PPPLAN_VERSION;
+  profile.device = "cpu-core";
+  profile.machine = exec::machine_facts(exec::allowed_cores());
+  profile.machine["transport"] = flags.transport;
+  profile.links = exec::link_curve(*join_ranks(*place, {flags.transport, deadline_s}), {});
+  if (place->rank == 0) deliver_profile(context, profile, flags.out);
+}
+
 }  // namespace
 
 void add_profile(CLI::App& app, Context& context) {
   auto flags = std::make_shared<MeasureFlags>();
   CLI::App* command = app.add_subcommand("profile", "measure kernels and links of this machine into a profile");
   command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
+  command->add_option("--transport", flags->transport,
+                      "tcp or mpi: the link between two ranks, instead of a model's layers");
   command->add_option("--model", flags->model, "whose layers to measure");
   command->add_option("--seconds", flags->seconds, "how long to measure, about");
   command->add_option("--cores", flags->cores, "cores that a plan will keep busy (all)");
@@ -62,6 +91,7 @@ void add_profile(CLI::App& app, Context& context) {
   add_profile_import(*command, context);
   command->callback([flags, command, &context] {
     if (!command->get_subcommands().empty()) return;
+    if (!flags->transport.empty()) return measure_link(context, *flags);
     if (flags->model.empty()) throw input::InputError("profile: expected --model, for example --model tiny");
     measure(context, *flags);
   });

@@ -5,16 +5,20 @@
 #include <memory>
 
 #include "exec/cores.h"
+#include "exec/groups/mpi_world.h"
+#include "exec/launch/local_ranks.h"
 #include "exec/machine_facts.h"
 #include "planner/input/input_error.h"
 #include "planner/report/report_json.h"
 #include "planner/report/report_text.h"
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
-#include "tools/ppplan/executed.h"
+#include "tools/ppplan/executed_parts.h"
+#include "tools/ppplan/executed_ranks.h"
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
+#include "tools/ppplan/rank_world.h"
 #include "tools/ppplan/schedule_run.h"
 #include "traces/timeline_json.h"
 
@@ -28,7 +32,18 @@ struct Flags {
   std::optional<int> micro_batches;
   int repeats = 3;
   double tolerance = 0.10;
+  std::string wires;  // "" = as compute
+  double heartbeat_s = 1;
+  bool local = false;
 };
+
+/// `--backend tcp` is short for two flags.
+Flags written_out(Flags flags) {
+  if (flags.backend == "tcp" && flags.transport == "threads") flags.transport = "tcp";
+  if (flags.backend == "tcp") flags.backend = "host";
+  if (flags.wires.empty()) flags.wires = flags.compute;
+  return flags;
+}
 
 void check(const Flags& flags) {
   const auto one_of = [](const std::string& value, std::initializer_list<const char*> known, const std::string& flag) {
@@ -42,13 +57,26 @@ void check(const Flags& flags) {
   one_of(flags.backend, {"host", "cuda", "tcp"}, "--backend");
   one_of(flags.transport, {"threads", "tcp", "mpi", "local", "nccl"}, "--transport");
   one_of(flags.compute, {"real", "replay"}, "--compute");
+  one_of(flags.wires, {"", "real", "replay"}, "--wires");
   if (flags.backend == "cuda") throw Unavailable("--backend cuda: this build has no CUDA backend; use --backend host");
-  if (flags.backend == "tcp" || flags.transport != "threads")
-    throw Unavailable("--transport: this build moves data between threads only; use --transport threads");
+  if (flags.transport == "mpi" && !exec::groups::mpi_is_built())
+    throw Unavailable("--transport mpi: this build found no MPI library; use --transport tcp");
+  if (flags.transport == "local" || flags.transport == "nccl")
+    throw Unavailable(fmt::format("--transport {}: the host backend has threads, tcp and mpi", flags.transport));
+  if (flags.transport == "threads" && flags.wires == "real" && flags.compute == "replay")
+    throw input::InputError("--wires real: expected --transport tcp or mpi, replay on threads has no wires");
+  if (!(flags.heartbeat_s > 0))
+    throw input::InputError("--heartbeat", "", "a time above 0 s", fmt::format("{}", flags.heartbeat_s));
   if (flags.repeats < 1)
     throw input::InputError("--repeats", "", "a whole number of at least 1", std::to_string(flags.repeats));
   if (!(flags.tolerance > 0))
     throw input::InputError("--tolerance", "", "a fraction above 0", fmt::format("{}", flags.tolerance));
+}
+
+/// Nothing where the ranks are to be started here.
+std::optional<exec::launch::JobPlace> place_of(const Flags& flags) {
+  const auto place = exec::launch::job_place(exec::launch::process_environment);
+  return place && flags.local && place->launcher != "ppplan" ? std::nullopt : place;
 }
 
 spec::Plan plan_of(const Flags& flags) {
@@ -121,6 +149,8 @@ std::string page(const Flags& flags, const spec::Plan& plan, const Execution& ex
 ScheduleRunFlags schedule_flags(const Flags& flags) {
   if (!flags.html.empty())
     throw input::InputError("--html: expected a run of --plan; of a schedule, simulate --schedule writes the page");
+  if (flags.transport != "threads")
+    throw input::InputError("--transport: expected threads beside --schedule, found '" + flags.transport + "'");
   ScheduleRunFlags out = flags.training;
   out.compute = flags.compute;
   out.trace = flags.trace;
@@ -130,7 +160,41 @@ ScheduleRunFlags schedule_flags(const Flags& flags) {
   return out;
 }
 
-void print(Context& context, const Flags& flags) {
+/// On ranks of a job; nothing where this process is another rank than 0.
+std::optional<Execution> execute_as_rank(const Flags& flags, const spec::Plan& plan, cost::Phase phase, int count,
+                                         const Step& step) {
+  RankSettings settings;
+  settings.place = *place_of(flags);
+  settings.transport = flags.transport;
+  settings.real_compute = flags.compute == "real";
+  settings.real_wires = flags.wires == "real";
+  settings.repeats = flags.repeats;
+  settings.heartbeat_s = flags.heartbeat_s;
+  return execute_on_ranks(plan, phase, count, settings, step);
+}
+
+std::optional<Execution> execute(Context& context, const Flags& flags, const spec::Plan& plan, cost::Phase phase,
+                                 int count) {
+  Progress progress(context, "running");
+  const auto step = [&](double fraction) { progress.update(fraction); };
+  if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
+  return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
+                                 : execute_replay(plan, phase, count, flags.repeats, step);
+}
+
+/// Starts this command once for every stage of the plan.
+void launch(Context& context, const Flags& flags, const spec::Plan& plan) {
+  if (flags.transport == "mpi") throw Unavailable(not_under_mpirun(rank_count(plan)));
+  if (flags.compute == "real") check_runs_here(plan, rank_count(plan));
+  exec::launch::LocalRanks ranks;
+  ranks.size = rank_count(plan);
+  ranks.command = context.command_line;
+  ranks.stopped_s = 3 * flags.heartbeat_s;
+  context.status = exec::launch::run_local_ranks(ranks);
+}
+
+void print(Context& context, const Flags& given) {
+  const Flags flags = written_out(given);
   check(flags);
   if (flags.plan.empty() == flags.training.schedule.empty())
     throw input::InputError("run: expected one of --plan FILE and --schedule FILE");
@@ -138,13 +202,10 @@ void print(Context& context, const Flags& flags) {
   const spec::Plan plan = plan_of(flags);
   const cost::Phase phase = parse_phase(flags.phase);
   const int count = count_of(plan, phase, flags.micro_batches);
-  Execution execution;
-  {
-    Progress progress(context, "running");
-    const auto step = [&](double fraction) { progress.update(fraction); };
-    execution = flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
-                                        : execute_replay(plan, phase, count, flags.repeats, step);
-  }
+  if (flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
+  const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
+  if (!ended) return;
+  const Execution& execution = *ended;
   if (!flags.trace.empty())
     input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
   if (!flags.html.empty()) input::write_text(flags.html, page(flags, plan, execution, count));
@@ -174,8 +235,14 @@ void add_run(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--isl", flags->training.isl, "tokens of such a sequence")->capture_default_str();
   command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
-  command->add_option("--transport", flags->transport, "threads")->capture_default_str();
+  command->add_option("--transport", flags->transport, "threads of this process, tcp or mpi: a process for each stage")
+      ->capture_default_str();
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
+  command->add_option("--wires", flags->wires,
+                      "tcp: real messages, or replay of their predicted durations (as --compute)");
+  command->add_option("--heartbeat", flags->heartbeat_s, "tcp: seconds between signs of life; three missed are a death")
+      ->capture_default_str();
+  command->add_flag("--local", flags->local, "tcp: start all ranks on this host, whatever launcher runs");
   command->add_option("--phase", flags->phase, "prefill or decode")->capture_default_str();
   command->add_option("--micro-batches", flags->micro_batches, "micro-batches of prefill (4 pp), or decode rounds (8)");
   command->add_option("--repeats", flags->repeats, "runs to take the median of")->capture_default_str();

@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "planner/input/document.h"
 
@@ -20,6 +21,7 @@ enum Exit : int {
   exit_does_not_fit = 3,
   exit_unavailable = 4,
   exit_disagrees = 5,
+  exit_cut_short = 6,
 };
 
 /// The asked backend or hardware is not available here (exit 4).
@@ -32,6 +34,7 @@ struct Context {
   std::string format = "text";  // or "json"
   bool quiet = false;
   std::string data_folder;
+  std::vector<std::string> command_line;  // as the program was called, its name first
   int status = exit_done;
   bool json() const { return format == "json"; }
 };

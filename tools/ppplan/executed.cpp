@@ -11,20 +11,23 @@
 #include "exec/run_schedule.h"
 #include "planner/cost/rates.h"
 #include "tools/ppplan/context.h"
+#include "tools/ppplan/executed_parts.h"
 
 namespace ppplan::tools {
+
 namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-/// Replicas are independent copies; a host executes one of them.
+}  // namespace
+
 spec::Plan one_replica(spec::Plan plan) {
   plan.parallel.dp = 1;
   for (spec::Stage& stage : plan.stages) stage.devices.resize(1);
   return plan;
 }
 
-void check_runs_here(const spec::Plan& plan) {
+void check_runs_here(const spec::Plan& plan, int stages_here) {
   for (const spec::Stage& stage : plan.stages)
     for (const int index : stage.devices.front())
       if (const std::string& name = plan.cluster.devices[at(index)].name; name != "cpu-core")
@@ -36,14 +39,13 @@ void check_runs_here(const spec::Plan& plan) {
     throw Unavailable(
         "--compute real: the host backend runs stages of one core, and the plan has tensor-parallel groups");
   const std::size_t cores = exec::allowed_cores().size();
-  if (plan.stages.size() > cores)
+  if (at(stages_here) > cores)
     throw Unavailable(
         fmt::format("--compute real: the plan has {} stages and this machine allows {} cores; run it with "
                     "--compute replay",
-                    plan.stages.size(), cores));
+                    stages_here, cores));
 }
 
-/// Micro-batches as `expand` orders them: chunks of prompts in turn, or rounds of cohorts.
 std::vector<exec::MicroBatch> micro_batches(const spec::Plan& plan, cost::Phase phase, int count) {
   std::vector<exec::MicroBatch> out;
   const int decode = cost::decode_index(plan);
@@ -61,7 +63,6 @@ std::vector<exec::MicroBatch> micro_batches(const spec::Plan& plan, cost::Phase 
   return out;
 }
 
-/// Durations as predicted, contention included: what the simulated spans lasted.
 std::vector<double> predicted_durations(const SimulatedPhase& predicted) {
   std::map<std::pair<int, traces::OpKey>, double> lasted;
   for (const traces::Span& span : predicted.timeline.spans) lasted[{span.device, span.key}] = span.end_s - span.start_s;
@@ -87,6 +88,17 @@ void compare(Execution& execution) {
   execution.comparison =
       report::compare(execution.predicted.schedule, execution.predicted.timeline, execution.measured);
 }
+
+exec::HostRun host_run(const spec::Plan& plan, cost::Phase phase, int count) {
+  exec::HostRun run;
+  run.model = plan.model;
+  run.stages = plan.stages;
+  run.micro_batches = micro_batches(plan, phase, count);
+  run.receive_buffers = plan.micro_batching.receive_buffers;
+  return run;
+}
+
+namespace {
 
 void replay(Execution& execution, double scale, int repeats, const Step& step) {
   execution.scale = scale;
@@ -114,24 +126,19 @@ std::vector<CoreReading> readings(const std::vector<double>& before_s, const std
   return out;
 }
 
-/// Predicts anew for cores as fast as they were during the repeats.
+}  // namespace
+
 void follow_cores(Execution& execution, const spec::Plan& plan, cost::Phase phase, int count) {
   execution.drift.profiled_makespan_s = traces::makespan_s(execution.predicted.timeline);
   if (execution.drift.trusted())
     execution.predicted = simulate_phase(slowed(plan, execution.drift.factors()), phase, count);
 }
 
-}  // namespace
-
 Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, int repeats, const Step& step) {
   const spec::Plan plan = one_replica(whole);
-  check_runs_here(plan);
+  check_runs_here(plan, static_cast<int>(plan.stages.size()));
   Execution out = predicted_for(plan, phase, count);
-  exec::HostRun run;
-  run.model = plan.model;
-  run.stages = plan.stages;
-  run.micro_batches = micro_batches(plan, phase, count);
-  run.receive_buffers = plan.micro_batching.receive_buffers;
+  exec::HostRun run = host_run(plan, phase, count);
   run.cores = cores_of(plan);
   exec::HostBackend backend(run);
   std::vector<std::vector<CoreReading>> cores_seen;

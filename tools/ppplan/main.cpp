@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "exec/group.h"
 #include "planner/catalog/catalog.h"
 #include "planner/engines/serve_line.h"
 #include "planner/input/input_error.h"
@@ -43,6 +44,7 @@ int parse_outcome(const CLI::App& app, const CLI::ParseError& error, const std::
 int run(int argc, char** argv) {
   CLI::App app{"Cut a model's layers over several GPUs, predict the pipeline, run it, and compare.", "ppplan"};
   Context context;
+  context.command_line.assign(argv, argv + argc);
   app.add_option("--format", context.format, "text or json")
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
@@ -63,6 +65,8 @@ int run(int argc, char** argv) {
     return parse_outcome(app, error, hint({argv + 1, argv + argc}));
   } catch (const input::InputError& error) {
     return failed(exit_bad_input, error.what() + hint({argv + 1, argv + argc}));
+  } catch (const exec::GroupError& error) {
+    return failed(exit_cut_short, error.what());
   } catch (const Unavailable& error) {
     return failed(exit_unavailable, error.what());
   } catch (const std::exception& error) {

@@ -1,0 +1,179 @@
+#include "tools/ppplan/executed_ranks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "exec/core_speed.h"
+#include "exec/cores.h"
+#include "exec/launch/admission.h"
+#include "exec/rank_replay.h"
+#include "planner/input/input_error.h"
+#include "planner/spec/plan_json.h"
+#include "tools/ppplan/context.h"
+#include "tools/ppplan/executed_parts.h"
+#include "tools/ppplan/rank_world.h"
+
+namespace ppplan::tools {
+namespace {
+
+std::size_t at(int index) { return static_cast<std::size_t>(index); }
+
+/// A host's ranks take its cores in turn; a launcher that binds each rank leaves it one.
+int core_of(const exec::launch::JobPlace& place) {
+  const std::vector<int> cores = exec::allowed_cores();
+  return cores[at(place.local_rank) % cores.size()];
+}
+
+template <typename T>
+std::span<std::byte> bytes_of(std::vector<T>& values) {
+  return std::as_writable_bytes(std::span(values));
+}
+
+/// What a rank notes of one repeat.
+struct RankReading {
+  double before_s = 0, after_s = 0;  // of its core's yardstick
+  exec::RunTime time;
+};
+
+class RankExecution {
+ public:
+  RankExecution(const spec::Plan& plan, cost::Phase phase, int count, const RankSettings& settings)
+      : plan_(plan),
+        phase_(phase),
+        count_(count),
+        settings_(settings),
+        run_(host_run(plan, phase, count)),
+        result_(predicted_for(plan, phase, count)) {
+    try {
+      make_backend();
+    } catch (const std::exception& error) {
+      fault_ = error.what();  // the others hear of it before this rank ends
+      failure_ = std::current_exception();
+    }
+  }
+
+  std::optional<Execution> execute(const Step& step) {
+    take_part(step);
+    if (settings_.place.rank != 0) return std::nullopt;
+    if (settings_.real_compute) {
+      result_.outputs_match = outputs_ == exec::one_device_outputs(run_);
+      result_.drift = core_drift(cores_seen_, plan_.provenance.yardstick_s);
+      follow_cores(result_, plan_, phase_, count_);  // forks, so only now that no thread serves sockets any more
+    }
+    compare(result_);
+    return std::move(result_);
+  }
+
+ private:
+  const schedule::Schedule& schedule() const { return result_.predicted.schedule; }
+  exec::RankBackend& backend() { return host_ ? static_cast<exec::RankBackend&>(*host_) : *replay_; }
+
+  void make_backend() {
+    const int rank = settings_.place.rank;
+    if (settings_.real_compute) {
+      check_runs_here(plan_, exec::allowed_cores().size() == 1 ? 1 : settings_.place.local_size);
+      run_.only_stage = rank;
+      run_.cores = {core_of(settings_.place)};
+      host_ = std::make_unique<exec::HostBackend>(run_);
+      return;
+    }
+    const std::vector<double> durations = predicted_durations(result_.predicted);
+    if (!settings_.real_wires) result_.scale = exec::replay_scale(durations);
+    replay_ = std::make_unique<exec::RankReplay>(schedule(), rank, durations, result_.scale, settings_.real_wires);
+  }
+
+  std::uint64_t hash() const {
+    return exec::launch::text_hash(fmt::format("{} {} {} {} {} {}", spec::to_json(plan_).dump(),
+                                               phase_ == cost::Phase::decode, count_, settings_.repeats,
+                                               settings_.real_compute, settings_.real_wires));
+  }
+
+  void take_part(const Step& step) {
+    const double predicted_s = traces::makespan_s(result_.predicted.timeline) * result_.scale;
+    const auto world =
+        join_ranks(settings_.place, {settings_.transport, deadline_s(predicted_s), settings_.heartbeat_s});
+    exec::groups::ParallelState ranks(*world, exec::rank_layout(schedule()));
+    try {
+      exec::launch::admit(ranks.everyone(), hash(), fault_);
+    } catch (const exec::GroupError&) {
+      if (failure_) std::rethrow_exception(failure_);
+      throw;
+    }
+    ranks.warm_up();
+    // The first run touches every page for the first time; it is not counted.
+    if (host_) repeat(ranks, false);
+    for (int r = 0; r < settings_.repeats; ++r) {
+      step((r + 1.0) / (settings_.repeats + 2.0));
+      repeat(ranks, true);
+    }
+    if (host_) collect_outputs(ranks.everyone());
+    ranks.tear_down();
+  }
+
+  void repeat(exec::groups::ParallelState& ranks, bool counts) {
+    if (host_) host_->reset();
+    traces::Timeline timeline = exec::run_rank(schedule(), ranks, backend());
+    scale_back(timeline, result_.scale);
+    if (host_) note_core(ranks.everyone(), counts);
+    if (counts && settings_.place.rank == 0) result_.measured.push_back(std::move(timeline));
+  }
+
+  void note_core(exec::Group& everyone, bool counts) {
+    everyone.barrier();  // all cores are measured at once, as they ran
+    RankReading reading{last_yardstick_s_, exec::yardstick_seconds(run_.cores).front(),
+                        host_->compute_times()[at(settings_.place.rank)]};
+    last_yardstick_s_ = reading.after_s;
+    std::vector<RankReading> all(settings_.place.rank == 0 ? at(everyone.size()) : 0);
+    everyone.gather(std::as_bytes(std::span(&reading, 1)), bytes_of(all), 0);
+    if (!counts || all.empty()) return;
+    std::vector<CoreReading> cores;
+    for (const RankReading& one : all) cores.push_back({(one.before_s + one.after_s) / 2, one.time.share_of_others()});
+    cores_seen_.push_back(std::move(cores));
+  }
+
+  /// From the last stage to rank 0, which knows how many there must be.
+  void collect_outputs(exec::Group& everyone) {
+    const int last = everyone.size() - 1;
+    outputs_ = host_->outputs();
+    for (std::size_t k = 0; k < run_.micro_batches.size() && last > 0; ++k) {
+      const spec::BatchShape& shape = run_.micro_batches[k].shape;
+      if (!shape.samples) continue;
+      outputs_[k].resize(at(shape.sequences) * at(static_cast<int>(run_.model.vocabulary)));
+      if (everyone.rank() == last) exec::send(everyone, bytes_of(outputs_[k]), 0);
+      if (everyone.rank() == 0) exec::recv(everyone, bytes_of(outputs_[k]), last);
+    }
+  }
+
+  const spec::Plan& plan_;
+  cost::Phase phase_;
+  int count_;
+  const RankSettings& settings_;
+  exec::HostRun run_;
+  Execution result_;
+  std::unique_ptr<exec::HostBackend> host_;   // of real compute
+  std::unique_ptr<exec::RankReplay> replay_;  // else
+  std::string fault_;
+  std::exception_ptr failure_;
+  std::vector<exec::Logits> outputs_;
+  std::vector<std::vector<CoreReading>> cores_seen_;  // [repeat][stage], on rank 0
+  double last_yardstick_s_ = 0;
+};
+
+}  // namespace
+
+int rank_count(const spec::Plan& plan) { return static_cast<int>(plan.stages.size()); }
+
+double deadline_s(double predicted_makespan_s) { return std::max(5.0, 20 * predicted_makespan_s); }
+
+std::optional<Execution> execute_on_ranks(const spec::Plan& whole, cost::Phase phase, int count,
+                                          const RankSettings& settings, const Step& step) {
+  if (settings.place.size != rank_count(whole))
+    throw input::InputError(fmt::format("{}: expected a rank for each of the plan's {} stages, found {} ranks",
+                                        settings.place.launcher, rank_count(whole), settings.place.size));
+  const spec::Plan plan = one_replica(whole);
+  return RankExecution(plan, phase, count, settings).execute(step);
+}
+
+}  // namespace ppplan::tools
