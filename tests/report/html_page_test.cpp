@@ -15,15 +15,15 @@ namespace {
 using testing::HasSubstr;
 using testing::Not;
 
-struct Run {
+struct Sample {
   schedule::Schedule schedule;
   std::vector<double> seconds;
   traces::Timeline timeline;
 };
 
 /// 1F1B of 2 ranks and 2 micro-batches, one second for each part.
-Run run_of(const std::string& device) {
-  Run run;
+Sample sample_of(const std::string& device) {
+  Sample run;
   run.schedule = schedule::training_schedule(schedule::named_order({"1f1b", 2, 2, 1, 0}),
                                              schedule::uniform_costs(2, {1, 1, 1, 0.5, 1}));
   run.schedule.devices.front().name = device;
@@ -32,7 +32,7 @@ Run run_of(const std::string& device) {
   return run;
 }
 
-PageContent content_of(const Run& run) {
+PageContent content_of(const Sample& run) {
   PageContent content;
   content.title = "a run";
   content.schedule = &run.schedule;
@@ -43,7 +43,7 @@ PageContent content_of(const Run& run) {
 }
 
 TEST(HtmlPage, LoadsNothingFromAnywhere) {
-  const Run run = run_of("rank 0");
+  const Sample run = sample_of("rank 0");
   const std::string page = html_page(content_of(run));
   EXPECT_THAT(page, HasSubstr("default-src 'none'"));
   for (const char* reaching : {"<link", " src=", "@import", "<iframe"}) EXPECT_THAT(page, Not(HasSubstr(reaching)));
@@ -53,7 +53,7 @@ TEST(HtmlPage, LoadsNothingFromAnywhere) {
 
 TEST(HtmlPage, TextOfTheRunCannotEndItsElement) {
   const std::string hostile = "</script><script>alert(1)</script>&\"'<!--";
-  const Run run = run_of(hostile);
+  const Sample run = sample_of(hostile);
   PageContent content = content_of(run);
   content.title = hostile;
   content.facts = {{hostile, hostile}};
@@ -67,7 +67,7 @@ TEST(HtmlPage, TextOfTheRunCannotEndItsElement) {
 }
 
 TEST(HtmlPage, DataHoldsEverySpanMemoryAndBound) {
-  const Run run = run_of("rank 0");
+  const Sample run = sample_of("rank 0");
   const input::Document data(page_data(content_of(run)), "data");
   const input::Node side = data.root().at("sides").items().front();
   // 2 ranks x 2 micro-batches x (forward + backward), and 2 outputs and 2 gradients with two ends each.
