@@ -31,7 +31,8 @@ struct Sequences {
 };
 
 void draw_pages(Sequences& s, Draws& draws) {
-  for (const int tokens : s.kv_tokens) s.most_pages = std::max(s.most_pages, (tokens + s.page_tokens - 1) / s.page_tokens);
+  for (const int tokens : s.kv_tokens)
+    s.most_pages = std::max(s.most_pages, (tokens + s.page_tokens - 1) / s.page_tokens);
   std::vector<int> pages(area(s.count(), s.most_pages) + 2);
   std::iota(pages.begin(), pages.end(), 0);
   std::shuffle(pages.begin(), pages.end(), draws.random());
@@ -98,9 +99,8 @@ std::string compare_attention(const std::string& what, const Sequences& s, const
   std::vector<float> expected(out.size()), spread(out.size());
   attend(s, false, expected.data());
   attend(s, true, spread.data());
-  return compare(what, out.data(), expected.data(), out.size(), [&](std::size_t i) {
-    return kRounding * (std::abs(expected[i]) + spread[i]) + 1e-4f * spread[i];
-  });
+  return compare(what, out.data(), expected.data(), out.size(),
+                 [&](std::size_t i) { return kRounding * (std::abs(expected[i]) + spread[i]) + 1e-4f * spread[i]; });
 }
 
 AttentionShape draw_shape(Draws& draws, int kv_heads) {

@@ -59,9 +59,9 @@ std::string found_by(Check check, const CudaOperations& operations) {
 TEST(BrokenCudaKernels, RemovedBarriersAreFound) {
   EXPECT_NE(found_by(check_argmax, {.argmax = &cuda::argmax_without_barrier::argmax}), "");
   EXPECT_NE(found_by(check_sort_by_expert, {.sort_by_expert = &cuda::sort_without_last_barrier::sort_by_expert}), "");
-  EXPECT_NE(found_by(check_prefill_attention,
-                     {.prefill_attention = &cuda::prefill_without_value_barrier::prefill_attention}),
-            "");
+  EXPECT_NE(
+      found_by(check_prefill_attention, {.prefill_attention = &cuda::prefill_without_value_barrier::prefill_attention}),
+      "");
   EXPECT_NE(found_by(check_decode_attention, {.decode_attention = &cuda::decode_without_barrier::decode_attention}),
             "");
 }
