@@ -63,8 +63,8 @@ template <int kHeadDim>
 __device__ void store_part(const DecodeArguments& a, int sequence, int kv_head, int split, const float* out,
                            const float* largest, const float* sum) {
   const int group = a.shape.heads / a.shape.kv_heads;
-  const std::size_t first = row_start(split * a.batch.sequences + sequence, a.shape.heads) +
-                            static_cast<std::size_t>(kv_head * group);
+  const std::size_t first =
+      row_start(split * a.batch.sequences + sequence, a.shape.heads) + static_cast<std::size_t>(kv_head * group);
   for (int i = thread_index(); i < group * kHeadDim; i += thread_count()) {
     const int row = i / kHeadDim;
     float best = -INFINITY;
@@ -101,18 +101,21 @@ __global__ void __launch_bounds__(kFlashThreads) decode_kernel(DecodeArguments a
   Bf16* values = keys + kTileKeys * kHeadDim;
   float* largest = reinterpret_cast<float*>(values + kTileKeys * kHeadDim);
   float* sum = largest + kFlashWarps * kWarpRows;
-  const KeyRows key_rows = {a.cache.keys,       a.batch.page_table + row_start(sequence, a.batch.table_stride),
-                            a.cache.page_tokens, a.shape.kv_heads,
-                            kv_head,             end};
+  const KeyRows key_rows = {a.cache.keys,
+                            a.batch.page_table + row_start(sequence, a.batch.table_stride),
+                            a.cache.page_tokens,
+                            a.shape.kv_heads,
+                            kv_head,
+                            end};
   KeyRows value_rows = key_rows;
   value_rows.data = a.cache.values;
   QueryRows<kHeadDim> queries;
   WarpState<kHeadDim> state;
   if (first < behind) {
     load_group<kHeadDim>(a, sequence, kv_head, query_tile);
-    walk_tiles<kHeadDim, kWarpKeys>(
-        key_rows, value_rows, first, behind, warp_of_thread() * kWarpKeys, {{low, low}, {end, end}}, a.scale, keys,
-        values, queries, state, [&](QueryRows<kHeadDim>& into) { read_queries<kHeadDim>(query_tile, 0, into); });
+    walk_tiles<kHeadDim, kWarpKeys>(key_rows, value_rows, first, behind, warp_of_thread() * kWarpKeys,
+                                    {{low, low}, {end, end}}, a.scale, keys, values, queries, state,
+                                    [&](QueryRows<kHeadDim>& into) { read_queries<kHeadDim>(query_tile, 0, into); });
   }
   __syncthreads();  // nobody reads the tiles any more; the warps' results take their place
   float* out = reinterpret_cast<float*>(keys);

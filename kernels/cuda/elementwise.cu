@@ -48,8 +48,8 @@ void swiglu(const Bf16* gate_up, int rows, int width, Bf16* out, cudaStream_t st
   const bool wide = takes_wide_packs(width, {gate_up, out});
   const int packs = wide ? width / kWidePack : width;
   const unsigned threads = threads_for(packs, kThreads);
-  launch(wide ? swiglu_kernel<kWidePack> : swiglu_kernel<1>,
-         grid_of(rows, divide_up(packs, static_cast<int>(threads))), threads, 0, stream, gate_up, width, out);
+  launch(wide ? swiglu_kernel<kWidePack> : swiglu_kernel<1>, grid_of(rows, divide_up(packs, static_cast<int>(threads))),
+         threads, 0, stream, gate_up, width, out);
 }
 
 }  // namespace ppplan::kernels::cuda

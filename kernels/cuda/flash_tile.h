@@ -76,7 +76,8 @@ __device__ void score_keys(const QueryRows<kHeadDim>& queries, const Bf16* keys,
 #pragma unroll
     for (int k = 0; k < kHeadDim / 16; ++k) {
       unsigned part[4];
-      load_matrices(part, keys + swizzled<kHeadDim>(first_key + n * 8 + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2));
+      load_matrices(part,
+                    keys + swizzled<kHeadDim>(first_key + n * 8 + lane / 16 * 8 + lane % 8, 2 * k + lane / 8 % 2));
       mma_bf16(score[n], queries.part[k], part[0], part[1]);
       mma_bf16(score[n + 1], queries.part[k], part[2], part[3]);
     }
@@ -168,8 +169,8 @@ __device__ void add_values(const float (&weight)[kKeys / 8][4], const Bf16* valu
 /// part of the first tile; ready(queries) reads them when they are there.
 template <int kHeadDim, int kKeys, typename Ready>
 __device__ void walk_tiles(const KeyRows& key_rows, const KeyRows& value_rows, int first, int last, int first_key,
-                           const Visible& visible, float scale, Bf16* keys, Bf16* values,
-                           QueryRows<kHeadDim>& queries, WarpState<kHeadDim>& state, Ready ready) {
+                           const Visible& visible, float scale, Bf16* keys, Bf16* values, QueryRows<kHeadDim>& queries,
+                           WarpState<kHeadDim>& state, Ready ready) {
   load_tile<kHeadDim>(key_rows, first * kTileKeys, keys);
   copy_commit();
   for (int tile = first; tile < last; ++tile) {

@@ -82,11 +82,10 @@ __global__ void __launch_bounds__(kFlashThreads) prefill_kernel(PrefillArguments
   value_rows.data = a.cache.values;
   QueryRows<kHeadDim> queries;
   WarpState<kHeadDim> state;
-  walk_tiles<kHeadDim, kTileKeys>(key_rows, value_rows, first_visible(rows.past + begin, a.shape.window) / kTileKeys,
-                                  divide_up(rows.past + end, kTileKeys), 0, visible, a.scale, keys, values, queries,
-                                  state, [&](QueryRows<kHeadDim>& into) {
-                                    read_queries<kHeadDim>(query_tile, warp_of_thread() * kWarpRows, into);
-                                  });
+  walk_tiles<kHeadDim, kTileKeys>(
+      key_rows, value_rows, first_visible(rows.past + begin, a.shape.window) / kTileKeys,
+      divide_up(rows.past + end, kTileKeys), 0, visible, a.scale, keys, values, queries, state,
+      [&](QueryRows<kHeadDim>& into) { read_queries<kHeadDim>(query_tile, warp_of_thread() * kWarpRows, into); });
   store_rows<kHeadDim>(a, rows, head, state);
 }
 
@@ -115,7 +114,8 @@ void prefill_attention(const Bf16* queries, int query_stride, const int* query_s
                        cudaStream_t stream) {
   check_attention(shape, query_stride);
   if (batch.sequences == 0 || longest == 0) return;
-  const PrefillArguments a = {queries, query_stride, query_start, shape, cache, batch, score_scale(shape.head_dim), out};
+  const PrefillArguments a = {queries, query_stride, query_start, shape, cache, batch, score_scale(shape.head_dim),
+                              out};
   if (shape.head_dim == 64) return launch_prefill<64>(a, longest, stream);
   launch_prefill<128>(a, longest, stream);
 }

@@ -36,8 +36,8 @@ __global__ void rope_store_kv_kernel(Bf16* qkv, const int* position, const int* 
     if (head >= shape.heads) {
       if (slot[token] < 0) continue;
       const int kv_head = (head - shape.heads) % shape.kv_heads;
-      to = (head < rotated ? cache.keys : cache.values) +
-           cache_start(slot[token], kv_head, shape, cache.page_tokens) + pair;
+      to = (head < rotated ? cache.keys : cache.values) + cache_start(slot[token], kv_head, shape, cache.page_tokens) +
+           pair;
     }
     to[0] = a;
     to[half] = b;

@@ -130,7 +130,8 @@ void sort_by_expert(const int* expert, int tokens, int experts, int chosen, int*
                     int* place, cudaStream_t stream) {
   const int assignments = tokens * chosen;
   launch(count_kernel, grid_of(experts), kThreads, 0, stream, expert, assignments, count);
-  launch(place_kernel, grid_of(experts), kThreads, 0, stream, expert, assignments, chosen, count, first_row, row, place);
+  launch(place_kernel, grid_of(experts), kThreads, 0, stream, expert, assignments, chosen, count, first_row, row,
+         place);
 }
 
 void combine_experts(const Bf16* x, const int* place, const float* weight, const Bf16* base, int tokens, int chosen,

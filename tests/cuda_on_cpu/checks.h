@@ -4,8 +4,8 @@
 //
 // Tolerances, with u = 2^-8, the largest relative error of rounding to bf16 (8 significant bits):
 //   results of one rounding: u |expected|, plus what fp32 sums in another order may differ by, stated at each check;
-//   attention: weights p are rounded to bf16 before they meet the values, so u sum(p |v|) more, and 1e-4 of that sum for
-//   scores whose fp32 sums of up to 128 products differ in order.
+//   attention: weights p are rounded to bf16 before they meet the values, so u sum(p |v|) more, and 1e-4 of that sum
+//   for scores whose fp32 sums of up to 128 products differ in order.
 #pragma once
 
 #include <string>

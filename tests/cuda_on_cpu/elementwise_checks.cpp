@@ -92,9 +92,8 @@ std::string check_argmax(const CudaOperations& operations, unsigned seed) {
   std::vector<int> token(static_cast<std::size_t>(rows), -1), expected;
   for (int row = 0; row < rows; ++row) {
     const Bf16* begin = logits.device.data() + area(row, vocabulary);
-    const Bf16* best = std::max_element(begin, begin + vocabulary, [](Bf16 a, Bf16 b) {
-      return __bfloat162float(a) < __bfloat162float(b);
-    });
+    const Bf16* best = std::max_element(begin, begin + vocabulary,
+                                        [](Bf16 a, Bf16 b) { return __bfloat162float(a) < __bfloat162float(b); });
     expected.push_back(static_cast<int>(best - begin));
   }
   operations.argmax(logits.device.data(), rows, vocabulary, token.data(), nullptr);
@@ -154,8 +153,8 @@ std::vector<float> expected_cache(const RopeCase& c, const float* rows, int firs
 std::string compare_rotated(const std::string& what, const std::vector<Bf16>& actual, const std::vector<float>& rows) {
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const float value = __bfloat162float(actual[i]);
-    const bool is_same = std::isnan(rows[i]) ? std::isnan(value)
-                                             : std::abs(value - rows[i]) <= kRounding * std::abs(rows[i]) + 1e-5f;
+    const bool is_same =
+        std::isnan(rows[i]) ? std::isnan(value) : std::abs(value - rows[i]) <= kRounding * std::abs(rows[i]) + 1e-5f;
     if (!is_same) return difference(what, i, value, rows[i]);
   }
   return "";

@@ -263,8 +263,9 @@ std::string Machine::where_threads_stand() const {
   for (std::size_t i = 0; i < count_; ++i) {
     const Thread& thread = threads_[i];
     if (!thread.has_ended && thread.waits_in == nullptr) continue;
-    const std::string place = thread.has_ended ? std::string("ended")
-                                               : std::string("wait in ") + thread.waits_in + " at " + text_of(thread.site);
+    const std::string place = thread.has_ended
+                                  ? std::string("ended")
+                                  : std::string("wait in ") + thread.waits_in + " at " + text_of(thread.site);
     Place& at = places[place];
     if (at.threads++ == 0) at.first = thread.index;
   }

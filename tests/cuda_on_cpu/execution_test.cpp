@@ -21,7 +21,8 @@ constexpr unsigned kAll = 0xffffffffu;
 
 /// What a launch fails with, or "".
 template <typename... Parameters, typename... Arguments>
-std::string failure_of(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t bytes, Arguments... arguments) {
+std::string failure_of(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t bytes,
+                       Arguments... arguments) {
   try {
     launch(kernel, grid, block, bytes, nullptr, arguments...);
   } catch (const ExecutionError& error) {
@@ -203,8 +204,8 @@ TEST(CudaExecution, ShufflesAndVotesFollowTheProgrammingGuide) {
       EXPECT_EQ(at(0), lane < 3 ? lane : lane - 3);
       EXPECT_EQ(at(1), lane % 8 + 3 < 8 ? lane + 3 : lane);
       EXPECT_EQ(at(2), lane ^ 5);
-      EXPECT_EQ(at(3), lane / 4 * 4 + 1);    // 9 modulo the width
-      EXPECT_EQ(at(4), 0x49249249);          // bits 0, 3, 6 ...
+      EXPECT_EQ(at(3), lane / 4 * 4 + 1);  // 9 modulo the width
+      EXPECT_EQ(at(4), 0x49249249);        // bits 0, 3, 6 ...
     }
   }
 }

@@ -11,10 +11,10 @@ namespace ppplan::cuda_on_cpu {
 
 /// Where a thread of execution stands while another one runs.
 struct Context {
-  void* registers[5] = {};          // of __builtin_setjmp
-  ucontext_t start = {};            // used once
-  bool is_started = false;          // false: the next switch to it begins at its entry function
-  const void* stack = nullptr;      // lowest address
+  void* registers[5] = {};      // of __builtin_setjmp
+  ucontext_t start = {};        // used once
+  bool is_started = false;      // false: the next switch to it begins at its entry function
+  const void* stack = nullptr;  // lowest address
   std::size_t stack_bytes = 0;
   void* sanitizer_stack = nullptr;
 };

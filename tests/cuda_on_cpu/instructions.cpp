@@ -30,8 +30,7 @@ void unpack(const Lanes& lanes, Matrices& m) {
   for (int lane = 0; lane < 32; ++lane) {
     const auto& mine = *static_cast<const MmaOperand*>(lanes.operand[lane]);
     const int g = lane / 4, t = lane % 4;
-    for (int i = 0; i < 8; ++i)
-      m.a[g + 8 * (i / 2 % 2)][2 * t + 8 * (i / 4) + i % 2] = element(mine.a[i / 2], i % 2);
+    for (int i = 0; i < 8; ++i) m.a[g + 8 * (i / 2 % 2)][2 * t + 8 * (i / 4) + i % 2] = element(mine.a[i / 2], i % 2);
     for (int i = 0; i < 4; ++i) m.b[2 * t + 8 * (i / 2) + i % 2][g] = element(mine.b[i / 2], i % 2);
   }
 }

@@ -35,9 +35,9 @@ __global__ void multiply(Product* p) {
   const auto& a = p->a;
   const auto& b = p->b;
   const int low = inside * 2, high = inside * 2 + 8;
-  const std::uint32_t part[4] = {
-      pair(a[group][low], a[group][low + 1]), pair(a[group + 8][low], a[group + 8][low + 1]),
-      pair(a[group][high], a[group][high + 1]), pair(a[group + 8][high], a[group + 8][high + 1])};
+  const std::uint32_t part[4] = {pair(a[group][low], a[group][low + 1]), pair(a[group + 8][low], a[group + 8][low + 1]),
+                                 pair(a[group][high], a[group][high + 1]),
+                                 pair(a[group + 8][high], a[group + 8][high + 1])};
   float c[4] = {p->c[group][low], p->c[group][low + 1], p->c[group + 8][low], p->c[group + 8][low + 1]};
   mma_bf16(c, part, pair(b[low][group], b[low + 1][group]), pair(b[high][group], b[high + 1][group]));
   p->c[group][low] = c[0];
