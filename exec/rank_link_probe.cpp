@@ -69,7 +69,7 @@ std::vector<traces::LinkSample> link_curve(groups::World& world, const LinkCurve
   Probe probe(world);
   std::vector<traces::LinkSample> out;
   double before_s = probe.median_s(kFirstBytes, 1, 0);
-  for (std::int64_t bytes = kFirstBytes; bytes <= options.max_bytes && before_s <= options.longest_s; bytes *= 4) {
+  for (std::int64_t bytes = kFirstBytes; bytes <= options.max_bytes && 4 * before_s <= options.longest_s; bytes *= 4) {
     const double about_s = probe.median_s(bytes, 1, 4 * before_s);
     before_s = probe.median_s(bytes, options.count, about_s);
     traces::LinkSample sample;
