@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"UnknownPhase", "simulate --plan nowhere.json --phase train", "nowhere.json"},
         Case{"SimulateNothing", "simulate", "--plan"},
         Case{"UnknownKind", "schedule --kind 1f1 --stages 4 --micro-batches 8", "1f1b"},
-        Case{"NoRanks", "schedule --kind 1f1b --stages 0 --micro-batches 8", "ranks"},
+        Case{"NoRanks", "schedule --kind 1f1b --stages 0 --micro-batches 8", "--stages"},
         Case{"NoMicroBatches", "schedule --kind 1f1b --stages 4 --micro-batches 0", "micro-batches"},
         Case{"TooFewForDualPipe", "schedule --kind dualpipe --stages 4 --micro-batches 6", "at least 8"},
         Case{"ChunksOfAV", "schedule --kind zbv-torch --stages 4 --micro-batches 8 --chunks 3", "2 chunks"},
