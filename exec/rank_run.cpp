@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
-#include "exec/groups/common_clock.h"
+#include "exec/groups/clock_offset.h"
 #include "exec/rank_graph.h"
 #include "exec/run_graph.h"
 #include "exec/run_schedule.h"

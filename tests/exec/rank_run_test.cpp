@@ -8,7 +8,7 @@
 #include <mutex>
 #include <thread>
 
-#include "exec/groups/common_clock.h"
+#include "exec/groups/clock_offset.h"
 #include "exec/groups/thread_world.h"
 #include "exec/host_backend.h"
 #include "exec/rank_graph.h"
@@ -168,7 +168,7 @@ TEST(RankRun, HostStagesOnRanksGiveOneDevicesOutputs) {
   }
 }
 
-TEST(CommonClock, RanksOfOneKernelShareIt) {
+TEST(ClockOffset, RanksOfOneKernelShareIt) {
   const Outcomes outcomes = tcp_process_launch().run(3, patience_s, [](World& world) {
     const auto group = world.group("all", {0, 1, 2});
     expect(exec::groups::ahead_of_own(*group).count() == 0, "a rank of this host has another clock");

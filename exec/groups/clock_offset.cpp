@@ -1,4 +1,4 @@
-#include "exec/groups/common_clock.h"
+#include "exec/groups/clock_offset.h"
 
 #include <algorithm>
 #include <array>
