@@ -11,7 +11,8 @@ const IncludeTable& include_table() {
       {"planner/engines", {"planner/catalog", "planner/spec"}},
       {"planner/schedule", {"traces"}},
       {"planner/cost", {"planner/catalog", "planner/spec", "planner/engines", "planner/schedule", "traces"}},
-      {"planner/search", {"planner/spec", "planner/engines", "planner/cost"}},
+      // Plans of training are searched over orders, which live in the schedule folder.
+      {"planner/search", {"planner/spec", "planner/engines", "planner/cost", "planner/schedule"}},
       {"planner/report", {"planner/schedule", "traces"}},
       {"planner/verify", {"planner/catalog", "planner/spec", "planner/schedule", "traces"}},
       {"sim", {"planner/spec", "planner/engines", "planner/schedule", "traces"}},
@@ -24,8 +25,8 @@ const IncludeTable& include_table() {
 const IncludeTable& visible_table() {
   static const IncludeTable table = [] {
     IncludeTable out = include_table();
-    // The cost headers that search includes return a Schedule and hold OperationTimes.
-    out["planner/search"].insert({"planner/schedule", "traces"});
+    // The cost headers that search includes hold OperationTimes.
+    out["planner/search"].insert("traces");
     return out;
   }();
   return table;
