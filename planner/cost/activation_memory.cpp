@@ -105,7 +105,8 @@ double penalty_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) 
 /// Largest number of tokens that a graph is captured for.
 int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
   const auto largest = static_cast<int>(rules.value("cuda_graph_tokens"));
-  const int usual = std::min(2 * std::min(plan.micro_batching.max_num_seqs, largest), largest);
+  const auto a_sequence = static_cast<int>(rules.value("cuda_graph_tokens_per_sequence"));
+  const int usual = std::min(a_sequence * std::min(plan.micro_batching.max_num_seqs, largest), largest);
   const int wanted = is_gpt_oss(plan) ? static_cast<int>(rules.value("gpt_oss_graph_tokens")) : usual;
   return std::min(wanted, std::max(usual, plan.micro_batching.max_num_batched_tokens));
 }
@@ -162,8 +163,11 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   double peak = forward;
   if (stage.tower) {
     const engines::EncoderLoad load = engines::encoder_load(plan);
-    const double outputs = static_cast<double>(load.tokens) * plan.model.hidden * element;
-    peak = std::max(forward + outputs, static_cast<double>(load.patches) * load.bytes_per_patch + outputs);
+    // Features of the tower's inner layers come beside those of its last.
+    const double vector = (1.0 + plan.model.tower.deepstack_layers) * plan.model.hidden * element;
+    const double outputs = static_cast<double>(load.tokens) * vector;
+    const double cached = static_cast<double>(load.cached_tokens) * vector;
+    peak = outputs + std::max(forward + cached, static_cast<double>(load.patches) * load.bytes_per_patch);
     out.encoder_bytes = bytes(peak - forward);
   }
   if (is_last(plan, stage)) {
@@ -174,17 +178,19 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   return out;
 }
 
-int captured_sizes(int largest) {
+int captured_sizes(int largest, int eights_below) {
   int sizes = 0;
-  for (int size = 1; size <= largest; size += size < 4 ? size : size < 8 ? 4 : size < 256 ? 8 : 16) ++sizes;
+  for (int size = 1; size <= largest; size += size < 4 ? size : size < 8 ? 4 : size < eights_below ? 8 : 16) ++sizes;
   return sizes;
 }
 
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
   if (plan.engine.enforce_eager) return 0;
   const int tokens = graph_tokens(plan, rules);
-  int graphs = captured_sizes(tokens);
-  if (rules.value("cuda_graph_modes") > 1) graphs += captured_sizes(std::min(plan.micro_batching.max_num_seqs, tokens));
+  const auto eights = static_cast<int>(rules.value("cuda_graph_eights_below"));
+  int graphs = captured_sizes(tokens, eights);
+  if (rules.value("cuda_graph_modes") > 1)
+    graphs += captured_sizes(std::min(plan.micro_batching.max_num_seqs, tokens), eights);
   const double layers = stage.end_layer - stage.first_layer;
   const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes");
   const double estimate = graphs_in_budget(plan) ? rules.value("cuda_graph_estimate_bytes") : 0;

@@ -13,15 +13,16 @@
 //     dense     3 i / t                              gate and up, their product
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
-//   encoder   patches and outputs of the largest items where the stage has a tower (engines/encoder_budget.h)
+//   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h)
 //   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
 //   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
 //             model runner V2: 2 bytes a logit there, and counts for penalties that stay, max_num_seqs * vocabulary *
 //             4 1/8 bytes
-//   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... up to min(2 max_num_seqs,
-//             512) (gpt-oss: 1,024), decode sizes up to max_num_seqs a second time; none with enforce_eager. Where the
-//             budget loses them it loses an estimate made before capture, which is larger
+//   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... (before 0.12 eights all the
+//             way) up to min(2 max_num_seqs, 512), V0 up to max_num_seqs, V1 before 0.10 up to 512 (gpt-oss: 1,024),
+//             decode sizes up to max_num_seqs a second time; none with enforce_eager. Where the budget loses them it
+//             loses an estimate made before capture, which is larger
 // Source: vllm/v1/worker/gpu_model_runner.py (profile_run) and the layers at 017e9f4448; constants with their versions
 // and sources in planner/catalog/data/memory.json.
 #pragma once
@@ -50,7 +51,7 @@ bool is_gpt_oss(const spec::Plan& plan);
 /// An estimate of CUDA graphs is taken off the budget: since 0.21, not by model runner V2, whose estimate is 0.
 bool graphs_in_budget(const spec::Plan& plan);
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
-/// Captured batch sizes up to `largest`.
-int captured_sizes(int largest);
+/// Captured batch sizes up to `largest`, in steps of 8 below `eights_below` and of 16 from there.
+int captured_sizes(int largest, int eights_below);
 
 }  // namespace ppplan::cost

@@ -64,16 +64,28 @@ int rotary_dims(const spec::Attention& a) {
   return a.kind == AttentionKind::linear || a.kind == AttentionKind::none ? 0 : a.head_dim;
 }
 
+double table_bytes(const spec::ModelSpec& model, int dims) {
+  return 1.0 * model.max_position * dims * spec::bytes_per_element(model.activation_dtype);
+}
+
+/// Before 0.5.5 every layer of Gemma 2 made a table of its own.
+bool own_tables(const spec::Plan& plan) {
+  return plan.model.architecture == "Gemma2ForCausalLM" &&
+         !engines::memory_rules(plan.provenance.vllm).is("gemma2_rotary_tables_shared");
+}
+
 }  // namespace
 
 std::int64_t kernel_bytes(const spec::Plan& plan, const spec::Layer& layer, const spec::Device& device) {
-  return bytes(latent_bytes(plan, layer.attention) + expert_bytes(plan, layer.feed_forward, device));
+  const double table = own_tables(plan) ? table_bytes(plan.model, rotary_dims(layer.attention)) : 0;
+  return bytes(latent_bytes(plan, layer.attention) + expert_bytes(plan, layer.feed_forward, device) + table);
 }
 
-std::int64_t rotary_table_bytes(const spec::ModelSpec& model) {
+std::int64_t rotary_table_bytes(const spec::Plan& plan) {
+  if (own_tables(plan)) return 0;
   int dims = 0;
-  for (const spec::Layer& layer : model.layers) dims = std::max(dims, rotary_dims(layer.attention));
-  return bytes(1.0 * model.max_position * dims * spec::bytes_per_element(model.activation_dtype));
+  for (const spec::Layer& layer : plan.model.layers) dims = std::max(dims, rotary_dims(layer.attention));
+  return bytes(table_bytes(plan.model, dims));
 }
 
 }  // namespace ppplan::cost

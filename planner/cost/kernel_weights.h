@@ -22,6 +22,6 @@ namespace ppplan::cost {
 /// Beside the weights of one layer, on one rank on `device`.
 std::int64_t kernel_bytes(const spec::Plan& plan, const spec::Layer& layer, const spec::Device& device);
 /// On every rank, whatever layers it has; 0 for a model without attention that rotates.
-std::int64_t rotary_table_bytes(const spec::ModelSpec& model);
+std::int64_t rotary_table_bytes(const spec::Plan& plan);
 
 }  // namespace ppplan::cost

@@ -42,7 +42,7 @@ spec::Sharding sharding(const spec::Plan& plan) {
 
 std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
   const spec::Device& card = plan.cluster.devices[static_cast<std::size_t>(stage.devices.front().front())];
-  std::int64_t sum = rotary_table_bytes(plan.model);
+  std::int64_t sum = rotary_table_bytes(plan);
   std::int64_t one = 0;
   const auto& layers = plan.model.layers;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {

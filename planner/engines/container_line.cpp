@@ -41,7 +41,7 @@ std::size_t program_words(const std::vector<std::string>& words, std::size_t fir
   const auto is = [&](std::string_view word) { return at < words.size() && words[at] == word; };
   if (is("python") || is("python3")) ++at;
   if (is("-m")) ++at;
-  if (is("vllm.entrypoints.openai.api_server")) return at + 1 - first;
+  if (is("vllm.entrypoints.openai.api_server") || is("vllm.entrypoints.api_server")) return at + 1 - first;
   if (is("vllm")) ++at;
   if (is("serve")) ++at;
   return at - first;

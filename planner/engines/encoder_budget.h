@@ -6,10 +6,15 @@
 //   items         budget / tokens of an item, at least 1, at most max_num_seqs; rounded up before 0.10.1
 //   tokens        items * tokens of the item that is really made: before 0.11 its video was cut to what
 //                 max_num_batched_tokens holds
+//   timed video   of Qwen3-VL, 0.11 to 0.13: one pair of frames for requests below `whole_from` tokens, else as many
+//                 frames as its preprocessor takes; the budget counts 12.5 places for each of its tokens
+//   cache         rows that the profile run keeps beside the outputs, 0.11 to 0.13: every item's places (0.11: the
+//   whole
+//                 budget for each) where those are more than its tokens
 // Limits of items a prompt (--limit-mm-per-prompt) are taken as vLLM's defaults.
 // Source: vllm/v1/core/encoder_cache_manager.py, v1/worker/gpu_model_runner.py (profile_run, _get_mm_dummy_batch) and
-// models/qwen2_vl.py of v0.8.5, v0.9.2, at 80608ba5af (2025-09-30) and 017e9f4448 (2026-08-17); dimensions in
-// planner/catalog/data/architectures.json ("encoder").
+// models/qwen2_vl.py, qwen3_vl.py of v0.8.5, v0.9.2, at 80608ba5af (2025-09-30) and 017e9f4448 (2026-08-17); dimensions
+// in planner/catalog/data/architectures.json ("encoder").
 #pragma once
 
 #include <cstdint>
@@ -23,6 +28,7 @@ struct EncoderLoad {
   std::int64_t tokens = 0;         // that the tower hands to the model
   std::int64_t patches = 0;        // that it works on
   double bytes_per_patch = 0;      // of its activations at once
+  std::int64_t cached_tokens = 0;  // rows kept beside those
   std::int64_t budget_tokens = 0;  // of the encoder cache, as the server's log names it
   bool operator==(const EncoderLoad&) const = default;
 };

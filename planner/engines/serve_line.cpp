@@ -18,6 +18,8 @@ namespace {
 using Words = std::vector<std::string>;
 
 constexpr std::string_view api_server = "vllm.entrypoints.openai.api_server";
+/// The plain server of before the OpenAI one; its engine takes the same flags.
+constexpr std::string_view plain_server = "vllm.entrypoints.api_server";
 /// More words than any command line that people type.
 constexpr std::size_t most_words = 4096;
 constexpr int most_hints = 16;
@@ -217,7 +219,7 @@ std::optional<Start> start_of(const Words& words) {
     if ((program == "docker" || program == "podman" || program == "nerdctl") && more && words[i + 1] == "run")
       return Start{"docker", i + 2};
     if (program == "vllm" && more && words[i + 1] == "serve") return Start{"vllm serve", i + 2};
-    if (words[i] == api_server) return Start{"python -m " + std::string(api_server), i + 1};
+    if (words[i] == api_server || words[i] == plain_server) return Start{"python -m " + words[i], i + 1};
   }
   return std::nullopt;
 }
@@ -234,6 +236,24 @@ void read_environment(const Words& words, std::size_t end, ServeLine& out) {
                           "`vllm serve MODEL ...`, `python -m " + std::string(api_server) +
                               " --model MODEL ...` or `docker run ... IMAGE ...`",
                           "no such command");
+}
+
+/// Variables that choose another engine or model runner than the version does itself, which the account follows.
+void warn_of_engine(ServeLine& out, const std::string& version) {
+  const auto chosen = [&](const char* name) {
+    const auto found = out.env.find(name);
+    return found == out.env.end() ? std::string() : found->second;
+  };
+  const auto warn = [&](const std::string& word, const std::string& what) {
+    out.warnings.push_back(word + " chooses " + what +
+                           ", whose memory is not counted here: the account is of what vLLM " + version +
+                           " takes by itself");
+  };
+  const VllmVersion asked = vllm_version(version);
+  const bool has_both = !(asked < vllm_version("0.8")) && asked < vllm_version("0.11");
+  if (has_both && chosen("VLLM_USE_V1") == "0") warn("VLLM_USE_V1=0", "engine V0");
+  const std::string runner = chosen("VLLM_USE_V2_MODEL_RUNNER");
+  if (!runner.empty()) warn("VLLM_USE_V2_MODEL_RUNNER=" + runner.substr(0, 20), "a model runner");
 }
 
 bool is_digits(const std::string& text) {
@@ -254,9 +274,7 @@ std::int64_t suffix_factor(char suffix) {
   return out;
 }
 
-}  // namespace
-
-ServeLine read_serve_line(const Words& words, const std::string& version) {
+ServeLine read_words(const Words& words, const std::string& version) {
   vllm_version(version);
   if (words.size() > most_words)
     throw input::InputError("serve line", "", "at most " + std::to_string(most_words) + " words",
@@ -278,13 +296,22 @@ ServeLine read_serve_line(const Words& words, const std::string& version) {
   return out;
 }
 
+}  // namespace
+
+ServeLine read_serve_line(const Words& words, const std::string& version) {
+  ServeLine out = read_words(words, version);
+  warn_of_engine(out, version);
+  return out;
+}
+
 ServeLine read_serve_line(const std::string& text, const std::string& version) {
   const ShellText shell = read_shell(text);
   for (const Words& command : shell.commands) {
     if (!start_of(command)) continue;
-    ServeLine out = read_serve_line(command, version);
+    ServeLine out = read_words(command, version);
     out.env.insert(shell.variables.begin(), shell.variables.end());
     out.warnings.insert(out.warnings.begin(), shell.warnings.begin(), shell.warnings.end());
+    warn_of_engine(out, version);
     return out;
   }
   no_server();

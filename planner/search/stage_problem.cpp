@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "planner/cost/activation_memory.h"
-#include "planner/cost/link_costs.h"
 #include "planner/cost/kernel_weights.h"
+#include "planner/cost/link_costs.h"
 #include "planner/cost/memory_account.h"
 #include "planner/cost/rates.h"
 
@@ -23,7 +23,7 @@ double layer_bytes(const spec::Plan& plan, const engines::KvLayout& layout, int 
   alone.end_layer = layer + 1;
   alone.embedding = alone.head = alone.tower = false;
   const spec::StageMemory memory = cost::stage_memory(plan, alone, layout);
-  double bytes = static_cast<double>(memory.weights_bytes - cost::rotary_table_bytes(plan.model));
+  double bytes = static_cast<double>(memory.weights_bytes - cost::rotary_table_bytes(plan));
   if (memory.cuda_graph_bytes > 0 && cost::graphs_in_budget(plan)) {
     spec::Stage empty = alone;
     empty.end_layer = layer;

@@ -86,15 +86,24 @@ double rotating(const Node& a) {
   return kind == "linear" || kind == "none" ? 0 : a.at("head_dim").number(1);
 }
 
+/// Gemma 2 of 0.5.4 does not share its table.
+bool table_a_layer(const Node& model, const std::string& vllm) {
+  return model.at("architecture").text() == "Gemma2ForCausalLM" &&
+         memory_constant("gemma2_rotary_tables_shared", vllm) == 0;
+}
+
 }  // namespace
 
 double kept_bytes(const Node& model, const Node& run, const KernelPlace& place) {
   const Node attention = run.at("attention"), block = run.at("feed_forward");
   const double copies = attention.at("kind").text() == "mla" ? latent(model, attention, place) : 0;
-  return std::round(copies + (block.at("kind").text() == "moe" ? experts(model, block, place) : 0));
+  const double table =
+      table_a_layer(model, place.vllm) ? number(model, "max_position") * rotating(attention) * plain_of(model) : 0;
+  return std::round(table + copies + (block.at("kind").text() == "moe" ? experts(model, block, place) : 0));
 }
 
-double rotary_bytes(const Node& model) {
+double rotary_bytes(const Node& model, const std::string& vllm) {
+  if (table_a_layer(model, vllm)) return 0;
   double dims = 0;
   for (const Node& run : model.at("layers").items()) dims = std::max(dims, rotating(run.at("attention")));
   return std::round(number(model, "max_position") * dims * plain_of(model));

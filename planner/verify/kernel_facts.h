@@ -18,7 +18,7 @@ struct KernelPlace {
 
 /// Beside a layer's weights on one rank. `run` is an entry of the model's `layers`.
 double kept_bytes(const input::Node& model, const input::Node& run, const KernelPlace& place);
-/// On every rank once.
-double rotary_bytes(const input::Node& model);
+/// On every rank once; 0 where each layer keeps its own.
+double rotary_bytes(const input::Node& model, const std::string& vllm);
 
 }  // namespace ppplan::verify

@@ -122,7 +122,7 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
 
 /// Needs parallel, engine, version, stages and the devices of the inputs.
 void read_kept(const Node& model, PlanFacts& plan) {
-  plan.rotary_bytes = rotary_bytes(model);
+  plan.rotary_bytes = rotary_bytes(model, plan.vllm);
   plan.kept_bytes.clear();
   for (const StageFacts& stage : plan.stages) {
     KernelPlace place{plan.tp, plan.expert_parallel ? plan.tp * plan.dp : 0, 0, plan.vllm};

@@ -86,11 +86,12 @@ Check ends_claim(const PlanFacts& plan) {
       });
 }
 
-/// Sizes that vLLM captures up to `largest`: 1, 2, 4, eights below 256, sixteens from there.
-double sizes_up_to(double largest) {
+/// Sizes that vLLM captures up to `largest`: 1, 2, 4, eights below `wide`, sixteens from there.
+double sizes_up_to(double largest, double wide) {
   double count = 0;
   for (const int small : {1, 2, 4}) count += small <= largest ? 1 : 0;
-  return count + std::floor(std::min(largest, 255.0) / 8) + (largest < 256 ? 0 : 1 + std::floor((largest - 256) / 16));
+  return count + std::floor(std::min(largest, wide - 1) / 8) +
+         (largest < wide ? 0 : 1 + std::floor((largest - wide) / 16));
 }
 
 double graph_bytes(const PlanFacts& plan, const StageFacts& stage) {
@@ -98,14 +99,15 @@ double graph_bytes(const PlanFacts& plan, const StageFacts& stage) {
   const auto first = static_cast<std::size_t>(stage.devices.front().front());
   if (plan.enforce_eager || plan.input_devices[first].name == "cpu-core") return 0;
   const auto sequences = static_cast<double>(plan.max_num_seqs);
-  double largest = std::min(2 * sequences, rule("cuda_graph_tokens"));
+  const double wide = rule("cuda_graph_eights_below");
+  double largest = std::min(rule("cuda_graph_tokens_per_sequence") * sequences, rule("cuda_graph_tokens"));
   if (plan.gpt_oss)
     largest =
         std::min(rule("gpt_oss_graph_tokens"), std::max(largest, static_cast<double>(plan.max_num_batched_tokens)));
-  const double again = rule("cuda_graph_modes") > 1 ? sizes_up_to(std::min(sequences, largest)) : 0;
+  const double again = rule("cuda_graph_modes") > 1 ? sizes_up_to(std::min(sequences, largest), wide) : 0;
   const auto layers = static_cast<double>(stage.end_layer - stage.first_layer);
   return rule("cuda_graph_base_bytes") + (graphs_in_budget(plan) ? rule("cuda_graph_estimate_bytes") : 0) +
-         layers * (sizes_up_to(largest) + again) *
+         layers * (sizes_up_to(largest, wide) + again) *
              rule(plan.gpt_oss ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes");
 }
 

@@ -33,6 +33,27 @@ TEST(EncoderBudget, AVideoFillsTheContextInPairsOfFrames) {
   EXPECT_EQ(encoder_load(plan_of(vision, "0.11", 8192, 8192)).tokens, 16384);
 }
 
+TEST(EncoderBudget, ATimedVideoTakesMorePlacesThanItHasTokens) {
+  const char* vision = "Qwen3VLMoeForConditionalGeneration";
+  // 12,288 tokens, 12.5 places each: 153,600, as the servers' logs say.
+  const EncoderLoad long_context = encoder_load(plan_of(vision, "0.11", 128000, 8192));
+  EXPECT_EQ(long_context.budget_tokens, 153600);
+  EXPECT_EQ(long_context.tokens, 12288);
+  EXPECT_EQ(long_context.cached_tokens, 153600);
+  // One pair of frames, 110 by 110 tokens each pair.
+  EXPECT_EQ(encoder_load(plan_of(vision, "0.12", 8192, 8192)).cached_tokens, 151250);
+  // Since 0.14 places are not counted, so that the image of 16,384 tokens is larger.
+  const EncoderLoad now = encoder_load(plan_of(vision, "0.14", 128000, 8192));
+  EXPECT_EQ(now.budget_tokens, 16384);
+  EXPECT_EQ(now.cached_tokens, 0);
+}
+
+TEST(EncoderBudget, EveryItemGotTheWholeBudgetIn0_11) {
+  const char* gemma = "Gemma3ForConditionalGeneration";
+  EXPECT_EQ(encoder_load(plan_of(gemma, "0.11", 8192, 8192)).cached_tokens, 32 * 8192);
+  EXPECT_EQ(encoder_load(plan_of(gemma, "0.12", 8192, 8192)).cached_tokens, 0);
+}
+
 TEST(EncoderBudget, SmallImagesFillTheBatch) {
   const char* gemma = "Gemma3ForConditionalGeneration";
   EXPECT_EQ(encoder_load(plan_of(gemma, "0.19", 8192, 8192)).tokens, 32 * 256);
