@@ -16,6 +16,12 @@ constexpr std::uint64_t kSamples = 7;  // a name below the seed, besides those o
 
 }  // namespace
 
+std::vector<int> even_partition(std::size_t layers, std::size_t stages) {
+  std::vector<int> out;
+  for (std::size_t s = 0; s < stages; ++s) out.push_back(static_cast<int>(layers / stages + (s < layers % stages)));
+  return out;
+}
+
 Samples drawn_samples(const TrainingRun& run, int step, int index) {
   const std::uint64_t numbers =
       stream(run.seed, {kSamples, static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(index)});

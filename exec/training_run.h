@@ -23,6 +23,9 @@ struct TrainingRun {
   bool operator==(const TrainingRun&) const = default;
 };
 
+/// `layers` over `stages`, the first ones one larger where they do not share out.
+std::vector<int> even_partition(std::size_t layers, std::size_t stages);
+
 /// Tokens and what follows each, [sequences * tokens].
 struct Samples {
   std::vector<int> tokens;

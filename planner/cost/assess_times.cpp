@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <set>
 
 #include "planner/cost/assess.h"
 #include "planner/cost/layer_operations.h"
 #include "planner/cost/link_costs.h"
+#include "planner/cost/times_ledger.h"
 
 namespace ppplan::cost {
 namespace {
@@ -33,20 +33,13 @@ std::vector<spec::BatchShape> batch_shapes(const spec::Plan& plan) {
   return out;
 }
 
-/// Collects what every part of a plan's times adds to its provenance.
-struct Ledger {
-  Origin origin = Origin::measured;
-  std::set<std::string> engines, profiles;
-  std::set<double> yardsticks_s;
-};
-
 /// Replicas and the devices of a group may differ in kind: the slowest decides, layer by layer.
 void slowest(spec::BatchTimes& times, const LayerTimes& one, const spec::Stage& stage) {
   for (int l = stage.first_layer; l < stage.end_layer; ++l)
     times.layer_s[at(l)] = std::max(times.layer_s[at(l)], one.layer_s[at(l)]);
 }
 
-void add_stage(const spec::Plan& plan, CostBook& book, std::size_t s, spec::BatchTimes& times, Ledger& ledger) {
+void add_stage(const spec::Plan& plan, CostBook& book, std::size_t s, spec::BatchTimes& times, TimesLedger& ledger) {
   const spec::Stage& stage = plan.stages[s];
   for (const auto& group : stage.devices) {
     const spec::Device& device = plan.cluster.devices[at(group.front())];
@@ -57,10 +50,7 @@ void add_stage(const spec::Plan& plan, CostBook& book, std::size_t s, spec::Batc
     if (s + 1 == plan.stages.size()) times.head_s = std::max(times.head_s, one.head_s);
     times.relative_error = std::max(times.relative_error, one.relative_error);
     times.outside = times.outside || one.outside;
-    ledger.origin = std::max(ledger.origin, one.origin);
-    ledger.engines.insert(one.engine);
-    ledger.profiles.insert(one.profile);
-    ledger.yardsticks_s.insert(one.yardstick_s);
+    ledger.add(one);
   }
 }
 
@@ -71,13 +61,6 @@ void add_boundaries(const spec::Plan& plan, const CostBook& book, spec::BatchTim
     times.boundary_latency_s.push_back(boundary.latency_s);
   }
   times.token_return_s = plan.stages.size() > 1 ? token_return_s(plan, book, times.shape) : 0;
-}
-
-std::string joined(const std::set<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names)
-    if (!name.empty()) out += (out.empty() ? "" : ", ") + name;
-  return out;
 }
 
 void warn_outside(spec::Plan& plan) {
@@ -117,7 +100,7 @@ std::vector<double> stage_seconds(const spec::Plan& plan, const spec::BatchTimes
 
 void assess_times(spec::Plan& plan, CostBook& book) {
   plan.times.clear();
-  Ledger ledger;
+  TimesLedger ledger;
   for (const spec::BatchShape& shape : batch_shapes(plan)) {
     spec::BatchTimes times;
     times.shape = shape;
@@ -130,10 +113,7 @@ void assess_times(spec::Plan& plan, CostBook& book) {
           seconds[s];
     plan.times.push_back(std::move(times));
   }
-  plan.provenance.costs = name(ledger.origin);
-  plan.provenance.engine = joined(ledger.engines);
-  plan.provenance.profile = joined(ledger.profiles);
-  plan.provenance.yardstick_s = ledger.yardsticks_s.size() == 1 ? *ledger.yardsticks_s.begin() : 0;
+  ledger.fill(plan.provenance);
   warn_outside(plan);
 }
 

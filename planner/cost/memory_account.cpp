@@ -254,8 +254,12 @@ std::int64_t stage_kv_tokens(const spec::Plan& plan, const spec::Stage& stage, c
 }
 
 spec::Verdict verdict_of(const spec::StageMemory& memory) {
-  if (std::abs(memory.margin_bytes) < memory.uncertainty_bytes) return spec::Verdict::tight;
-  return memory.margin_bytes >= 0 ? spec::Verdict::fits : spec::Verdict::oom;
+  return verdict_of(memory.margin_bytes, memory.uncertainty_bytes);
+}
+
+spec::Verdict verdict_of(std::int64_t margin_bytes, std::int64_t uncertainty_bytes) {
+  if (std::abs(margin_bytes) < uncertainty_bytes) return spec::Verdict::tight;
+  return margin_bytes >= 0 ? spec::Verdict::fits : spec::Verdict::oom;
 }
 
 std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& layout) {

@@ -45,6 +45,7 @@ std::int64_t stage_kv_blocks(const spec::Plan& plan, const spec::Stage& stage, c
 /// Tokens as the server's log counts them; 0 when KV bytes are negative.
 std::int64_t stage_kv_tokens(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory);
 spec::Verdict verdict_of(const spec::StageMemory& memory);
+spec::Verdict verdict_of(std::int64_t margin_bytes, std::int64_t uncertainty_bytes);
 /// The largest max_model_len, up to the model's, that starts on every stage; 0 when none does. Stages' memory known.
 std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& layout);
 /// Where start-up ends; nothing when no margin is negative.

@@ -44,6 +44,11 @@ double kept_input_bytes(const spec::ModelSpec& model, int tp, double tokens) {
   return tokens * model.hidden * element(model) / tp;
 }
 
+double kept_bytes(const spec::TrainingPlan& plan, const spec::Layer& layer) {
+  return plan.settings.recompute ? kept_input_bytes(plan.model, plan.parallel.tp, plan.micro_batch_tokens())
+                                 : activation_bytes(plan.model, layer, plan.parallel.tp, plan.micro_batch_tokens());
+}
+
 double loss_bytes(const spec::ModelSpec& model, int tp, double tokens) {
   const double logits = model.vocabulary * (element(model) + 4), inputs = 2 * model.hidden * element(model);
   return tokens * (logits + inputs) / tp;

@@ -26,6 +26,8 @@ inline constexpr double weight_state_bytes = 2, gradient_state_bytes = 4, optimi
 double activation_bytes(const spec::ModelSpec& model, const spec::Layer& layer, int tp, double tokens);
 /// Of a layer that runs forward again: its input.
 double kept_input_bytes(const spec::ModelSpec& model, int tp, double tokens);
+/// The one or the other, as the plan's settings say.
+double kept_bytes(const spec::TrainingPlan& plan, const spec::Layer& layer);
 /// Of the head: logits and what made them.
 double loss_bytes(const spec::ModelSpec& model, int tp, double tokens);
 

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "planner/cost/link_costs.h"
 #include "planner/cost/roofline.h"
+#include "planner/cost/times_ledger.h"
 #include "planner/cost/training_memory.h"
 
 namespace ppplan::cost {
@@ -23,9 +23,6 @@ spec::BatchShape layers_shape(const spec::TrainingPlan& plan) {
 spec::BatchShape head_shape(const spec::TrainingPlan& plan) {
   return {plan.settings.sequences * plan.task.sequence_tokens, 1, 0, true};
 }
-double micro_batch_tokens(const spec::TrainingPlan& plan) {
-  return 1.0 * plan.settings.sequences * plan.task.sequence_tokens;
-}
 /// A token looks at half of its sequence on average.
 double context(const spec::TrainingTask& task) { return 0.5 * (task.sequence_tokens + 1); }
 
@@ -34,25 +31,13 @@ double attention_share(const spec::TrainingPlan& plan, const spec::Layer& layer)
   return all > 0 ? 1 - spec::flops_per_token(plan.model, layer, 0) / all : 0;
 }
 
-struct Known {
-  double relative_error = 0;
-  Origin origin = Origin::measured;
-  std::set<std::string> engines, profiles;
-
-  void add(const LayerTimes& times) {
-    relative_error = std::max(relative_error, times.relative_error);
-    origin = std::max(origin, times.origin);
-    engines.insert(times.engine);
-    profiles.insert(times.profile);
-  }
-};
-
 /// Slowest of the replicas' groups.
 struct Forward {
   std::vector<double> layer_s;
   double embedding_s = 0, head_s = 0;
 };
-Forward forward_of(const spec::TrainingPlan& plan, const spec::TrainingRank& rank, CostBook& book, Known& known) {
+Forward forward_of(const spec::TrainingPlan& plan, const spec::TrainingRank& rank, CostBook& book,
+                   TimesLedger& ledger) {
   Forward out;
   out.layer_s.assign(plan.model.layers.size(), 0);
   for (const auto& group : rank.devices) {
@@ -61,7 +46,7 @@ Forward forward_of(const spec::TrainingPlan& plan, const spec::TrainingRank& ran
     const LayerTimes& layers = book.layer_times(plan.model, device, plan.parallel.tp, link, layers_shape(plan));
     for (std::size_t l = 0; l < out.layer_s.size(); ++l) out.layer_s[l] = std::max(out.layer_s[l], layers.layer_s[l]);
     out.embedding_s = std::max(out.embedding_s, layers.embedding_s);
-    known.add(layers);
+    ledger.add(layers);
     const LayerTimes& head = book.layer_times(plan.model, device, plan.parallel.tp, link, head_shape(plan));
     out.head_s = std::max(out.head_s, head.head_s);
   }
@@ -75,7 +60,6 @@ double input_factor(const spec::TrainingPlan& plan, double attention) {
 double weight_factor(double attention) { return 1 - attention; }
 
 void add_layers(const spec::TrainingPlan& plan, const Forward& forward, spec::TrainingStage& stage) {
-  const double tokens = micro_batch_tokens(plan);
   double activation = 0;
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const spec::Layer& layer = plan.model.layers[at(l)];
@@ -83,8 +67,7 @@ void add_layers(const spec::TrainingPlan& plan, const Forward& forward, spec::Tr
     stage.forward_s += seconds;
     stage.backward_input_s += seconds * input_factor(plan, share);
     stage.backward_weight_s += seconds * weight_factor(share);
-    activation += plan.settings.recompute ? kept_input_bytes(plan.model, plan.parallel.tp, tokens)
-                                          : activation_bytes(plan.model, layer, plan.parallel.tp, tokens);
+    activation += kept_bytes(plan, layer);
   }
   stage.activation_bytes = std::llround(activation);
 }
@@ -98,15 +81,18 @@ void add_ends(const spec::TrainingPlan& plan, const Forward& forward, spec::Trai
   stage.forward_s += forward.head_s;
   stage.backward_input_s += forward.head_s;
   stage.backward_weight_s += forward.head_s;
-  stage.activation_bytes += std::llround(loss_bytes(plan.model, plan.parallel.tp, micro_batch_tokens(plan)));
+  stage.activation_bytes += std::llround(loss_bytes(plan.model, plan.parallel.tp, plan.micro_batch_tokens()));
 }
 
 /// Bytes by link and direction.
 using LinkLoad = std::map<std::pair<int, bool>, double>;
 
+std::pair<int, bool> key_of(const spec::ClusterSpec& cluster, const spec::Hop& hop) {
+  return {hop.link, hop.up || cluster.links[at(hop.link)].half_duplex};
+}
+
 void load_route(const spec::ClusterSpec& cluster, int from, int to, double bytes, LinkLoad& load) {
-  for (const spec::Hop& hop : spec::route(cluster, from, to))
-    load[{hop.link, hop.up || cluster.links[at(hop.link)].half_duplex}] += bytes;
+  for (const spec::Hop& hop : spec::route(cluster, from, to)) load[key_of(cluster, hop)] += bytes;
 }
 
 double link_s(const spec::ClusterSpec& cluster, const LinkLoad::value_type& entry) {
@@ -116,7 +102,7 @@ double link_s(const spec::ClusterSpec& cluster, const LinkLoad::value_type& entr
 /// Every rank of the group sends its slice to its counterpart at the same time.
 double send_s(const spec::TrainingPlan& plan, const CostBook& book, const std::vector<int>& from,
               const std::vector<int>& to) {
-  const double bytes = micro_batch_tokens(plan) * plan.model.hidden *
+  const double bytes = plan.micro_batch_tokens() * plan.model.hidden *
                        spec::bytes_per_element(plan.model.activation_dtype) / static_cast<double>(from.size());
   LinkLoad load;
   for (std::size_t r = 0; r < from.size(); ++r) load_route(plan.cluster, from[r], to[r], bytes, load);
@@ -134,13 +120,6 @@ double slowest_send_s(const spec::TrainingPlan& plan, const CostBook& book, int 
   for (std::size_t d = 0; d < plan.ranks[at(from)].devices.size(); ++d)
     slowest = std::max(slowest, send_s(plan, book, plan.ranks[at(from)].devices[d], plan.ranks[at(to)].devices[d]));
   return slowest;
-}
-
-std::string joined(const std::set<std::string>& names) {
-  std::string out;
-  for (const std::string& name : names)
-    if (!name.empty()) out += (out.empty() ? "" : ", ") + name;
-  return out;
 }
 
 /// Bytes that one device sends to the next replica's.
@@ -163,8 +142,8 @@ void each_ring_route(const spec::TrainingRank& rank, Visit visit) {
 }  // namespace
 
 LayerTraining training_layer_times(const spec::TrainingPlan& plan, std::size_t rank, CostBook& book) {
-  Known known;
-  const Forward forward = forward_of(plan, plan.ranks[rank], book, known);
+  TimesLedger ledger;
+  const Forward forward = forward_of(plan, plan.ranks[rank], book, ledger);
   LayerTraining out{forward.layer_s, 2 * forward.embedding_s, 3 * forward.head_s};
   for (std::size_t l = 0; l < out.layer_s.size(); ++l) {
     const double share = attention_share(plan, plan.model.layers[l]);
@@ -174,9 +153,9 @@ LayerTraining training_layer_times(const spec::TrainingPlan& plan, std::size_t r
 }
 
 double assess_training_stages(spec::TrainingPlan& plan, const schedule::TrainingOrder& order, CostBook& book) {
-  Known known;
+  TimesLedger ledger;
   std::vector<Forward> forward;
-  for (const spec::TrainingRank& rank : plan.ranks) forward.push_back(forward_of(plan, rank, book, known));
+  for (const spec::TrainingRank& rank : plan.ranks) forward.push_back(forward_of(plan, rank, book, ledger));
   const auto next = schedule::neighbours(order);
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     spec::TrainingStage& stage = plan.stages[s];
@@ -186,10 +165,8 @@ double assess_training_stages(spec::TrainingPlan& plan, const schedule::Training
     const int to = plan.stages[at(next[s].next)].rank;
     if (to != stage.rank) stage.send_s = slowest_send_s(plan, book, stage.rank, to);
   }
-  plan.provenance.costs = name(known.origin);
-  plan.provenance.engine = joined(known.engines);
-  plan.provenance.profile = joined(known.profiles);
-  return known.relative_error;
+  ledger.fill(plan.provenance);
+  return ledger.relative_error();
 }
 
 void assess_gradient_sync(spec::TrainingPlan& plan) {
@@ -200,10 +177,9 @@ void assess_gradient_sync(spec::TrainingPlan& plan) {
     each_ring_route(rank, [&](int from, int to) { load_route(plan.cluster, from, to, sync_bytes(plan, rank), load); });
   for (spec::TrainingRank& rank : plan.ranks)
     each_ring_route(rank, [&](int from, int to) {
-      for (const spec::Hop& hop : spec::route(plan.cluster, from, to)) {
-        const bool up = hop.up || plan.cluster.links[at(hop.link)].half_duplex;
-        rank.gradient_sync_s = std::max(rank.gradient_sync_s, link_s(plan.cluster, *load.find({hop.link, up})));
-      }
+      for (const spec::Hop& hop : spec::route(plan.cluster, from, to))
+        rank.gradient_sync_s =
+            std::max(rank.gradient_sync_s, link_s(plan.cluster, *load.find(key_of(plan.cluster, hop))));
     });
 }
 

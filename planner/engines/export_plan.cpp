@@ -4,6 +4,7 @@
 
 #include "planner/engines/emit.h"
 #include "planner/engines/emit_parts.h"
+#include "planner/engines/launch_training.h"
 #include "planner/engines/shell_text.h"
 #include "planner/input/document.h"
 #include "planner/spec/read_model.h"
@@ -14,14 +15,6 @@ namespace {
 /// True when all stages but the first and the last hold equally many layers.
 bool even_middle(const std::vector<int>& partition) {
   return std::all_of(partition.begin() + 1, partition.end() - 1, [&](int layers) { return layers == partition[1]; });
-}
-
-/// Megatron-LM's layout: E the embedding, t a decoder layer, L the loss, | between stages ("Et*3|t*4|t*3L").
-std::string megatron_layout(const std::vector<int>& partition) {
-  std::string out = "E";
-  for (std::size_t s = 0; s < partition.size(); ++s)
-    out += (s == 0 ? "" : "|") + std::string("t*") + std::to_string(partition[s]);
-  return out + "L";
 }
 
 Words megatron_split(const spec::Plan& plan) {

@@ -1,22 +1,11 @@
 #include "planner/engines/launch_training.h"
 
 #include <algorithm>
-#include <vector>
 
 #include "planner/engines/shell_text.h"
 
 namespace ppplan::engines {
 namespace {
-
-/// E the embedding, t a decoder layer, L the loss, | between stages.
-std::string layout(const std::vector<int>& partition) {
-  std::string out = "E";
-  for (std::size_t s = 0; s < partition.size(); ++s) {
-    if (s > 0) out += "|";
-    out += "t*" + std::to_string(partition[s]);
-  }
-  return out + "L";
-}
 
 class Flags {
  public:
@@ -36,11 +25,20 @@ void add_split(const spec::TrainingPlan& plan, Flags& flags) {
   if (plan.parallel.pp == 1) return;
   const std::vector<int>& parts = plan.partition;
   const bool equal = std::ranges::all_of(parts, [&](int layers) { return layers == parts.front(); });
-  if (!equal) flags.flag("--pipeline-model-parallel-layout", layout(parts));
+  if (!equal) flags.flag("--pipeline-model-parallel-layout", megatron_layout(parts));
   if (equal && plan.settings.chunks > 1) flags.flag("--num-layers-per-virtual-pipeline-stage", parts.front());
 }
 
 }  // namespace
+
+std::string megatron_layout(const std::vector<int>& partition) {
+  std::string out = "E";
+  for (std::size_t s = 0; s < partition.size(); ++s) {
+    if (s > 0) out += "|";
+    out += "t*" + std::to_string(partition[s]);
+  }
+  return out + "L";
+}
 
 bool megatron_runs(const spec::TrainingSettings& settings) {
   return settings.schedule == "1f1b" || settings.schedule == "interleaved";

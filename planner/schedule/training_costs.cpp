@@ -1,6 +1,7 @@
 #include "planner/schedule/training_costs.h"
 
 #include <cmath>
+#include <string>
 
 #include "planner/input/input_error.h"
 
@@ -24,6 +25,21 @@ void check_stage(const StageTraining& stage, std::size_t index) {
 }
 
 }  // namespace
+
+double compute_s(const StageTraining& stage, traces::OpKind kind) {
+  switch (kind) {
+    case traces::OpKind::forward:
+      return stage.forward_s;
+    case traces::OpKind::backward_input:
+      return stage.backward_input_s;
+    case traces::OpKind::backward_weight:
+      return stage.backward_weight_s;
+    case traces::OpKind::backward:
+      return stage.backward_input_s + stage.backward_weight_s;
+    default:
+      throw input::InputError("training costs", "", "a forward, a gradient or a backward", std::string(name(kind)));
+  }
+}
 
 TrainingCosts uniform_costs(int stages, const StageTraining& each) {
   TrainingCosts costs;

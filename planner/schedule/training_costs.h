@@ -3,6 +3,8 @@
 
 #include <vector>
 
+#include "traces/op_key.h"
+
 namespace ppplan::schedule {
 
 struct StageTraining {
@@ -23,6 +25,9 @@ struct TrainingCosts {
   bool operator==(const TrainingCosts&) const = default;
 };
 
+/// Of an op that is no overlapped pair: forward, either gradient, or both at once (backward). Throws InputError for a
+/// kind that computes nothing.
+double compute_s(const StageTraining& stage, traces::OpKind kind);
 /// The same for every stage.
 TrainingCosts uniform_costs(int stages, const StageTraining& each);
 /// Throws InputError for another number of stages than `stages`, times or activations that are negative or not finite,

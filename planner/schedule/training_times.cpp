@@ -16,20 +16,9 @@ constexpr double kOpen = -1;  // an end that is not known yet
 
 double seconds(const TrainingCosts& costs, const Action& action) {
   const StageTraining& stage = costs.stages[at(action.stage)];
-  switch (action.kind) {
-    case OpKind::forward:
-      return stage.forward_s;
-    case OpKind::backward_input:
-      return stage.backward_input_s;
-    case OpKind::backward_weight:
-      return stage.backward_weight_s;
-    case OpKind::backward:
-      return stage.backward_input_s + stage.backward_weight_s;
-    default: {
-      const StageTraining& with = costs.stages[at(action.with_stage)];
-      return costs.overlap_factor * (stage.forward_s + with.backward_input_s + with.backward_weight_s);
-    }
-  }
+  if (action.kind != OpKind::forward_backward) return compute_s(stage, action.kind);
+  const StageTraining& with = costs.stages[at(action.with_stage)];
+  return costs.overlap_factor * (stage.forward_s + with.backward_input_s + with.backward_weight_s);
 }
 
 /// Goes through the ranks again and again; each moves on as far as what it needs has ended. A rank is looked at anew

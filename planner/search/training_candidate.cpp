@@ -5,6 +5,7 @@
 #include <limits>
 #include <numeric>
 
+#include "planner/cost/memory_account.h"
 #include "planner/cost/training_memory.h"
 #include "planner/cost/training_stages.h"
 #include "planner/engines/memory_rules.h"
@@ -52,16 +53,6 @@ std::int64_t other_bytes(const TrainingPlan& plan) {
   const engines::MemoryRules& rules = engines::memory_rules("");
   const bool alone = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp == 1;
   return bytes(rules.value("context_bytes") + (alone ? 0 : rules.value("communicator_bytes")));
-}
-
-double micro_batch_tokens(const TrainingPlan& plan) {
-  return 1.0 * plan.settings.sequences * plan.task.sequence_tokens;
-}
-
-double kept_bytes(const TrainingPlan& plan, const spec::Layer& layer) {
-  return plan.settings.recompute
-             ? cost::kept_input_bytes(plan.model, plan.parallel.tp, micro_batch_tokens(plan))
-             : cost::activation_bytes(plan.model, layer, plan.parallel.tp, micro_batch_tokens(plan));
 }
 
 /// Position of each stage in its pipe.
@@ -200,7 +191,7 @@ double widest_layer_bytes(const TrainingPlan& plan, const spec::TrainingRank& ra
   for (const int s : rank.stages)
     for (int l = plan.stages[at(s)].first_layer; l < plan.stages[at(s)].end_layer; ++l)
       widest = std::max(widest, cost::activation_bytes(plan.model, plan.model.layers[at(l)], plan.parallel.tp,
-                                                       micro_batch_tokens(plan)));
+                                                       plan.micro_batch_tokens()));
   return widest;
 }
 
@@ -216,9 +207,7 @@ void assess_ranks(TrainingPlan& plan, const schedule::TrainingTimes& times) {
                      m.working_bytes - m.other_bytes;
     m.uncertainty_bytes = bytes(fixed_uncertainty_bytes +
                                 activation_uncertainty * static_cast<double>(m.activation_bytes + m.working_bytes));
-    rank.verdict = std::abs(m.margin_bytes) < m.uncertainty_bytes ? spec::Verdict::tight
-                   : m.margin_bytes >= 0                          ? spec::Verdict::fits
-                                                                  : spec::Verdict::oom;
+    rank.verdict = cost::verdict_of(m.margin_bytes, m.uncertainty_bytes);
     plan.verdict = std::max(plan.verdict, rank.verdict);
   }
 }
@@ -251,15 +240,18 @@ std::optional<std::vector<int>> training_partition(const TrainingPlan& draft, co
     problem.layer_bytes.push_back(cost::held_parameters(draft.model, {l, l + 1, false, false}, draft.parallel.tp) *
                                   state_bytes(draft));
     held += problem.layer_bytes.back();
-    kept += kept_bytes(draft, draft.model.layers[at(l)]);
+    kept += cost::kept_bytes(draft, draft.model.layers[at(l)]);
+  }
+  std::vector<cost::LayerTraining> times;
+  for (std::size_t r = 0; r < draft.ranks.size(); ++r) {
+    times.push_back(cost::training_layer_times(draft, r, book));
+    problem.layer_s.push_back(times.back().layer_s);
   }
   for (std::size_t i = 0; i < pipe.size(); ++i) {
     const auto rank = at(order.rank_of[at(pipe[i])]);
-    const cost::LayerTraining times = cost::training_layer_times(draft, rank, book);
-    problem.layer_s.push_back(times.layer_s);
-    problem.kind.push_back(static_cast<int>(i));
+    problem.kind.push_back(static_cast<int>(rank));
     const bool first = i == 0, last = i + 1 == pipe.size();
-    problem.fixed_s.push_back((first ? times.embedding_s : 0) + (last ? times.head_s : 0));
+    problem.fixed_s.push_back((first ? times[rank].embedding_s : 0) + (last ? times[rank].head_s : 0));
     // Layers keep bytes per micro-batch alive; where all are alike, a smaller capacity says the same.
     const double scale = alive.empty() || held <= 0 ? 1 : 1 + alive[i] * kept / held;
     const double room = static_cast<double>(free_bytes(draft, draft.ranks[rank]) - other_bytes(draft)) / shared;

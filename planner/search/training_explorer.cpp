@@ -46,12 +46,6 @@ std::vector<std::string> training_schedules() {
   return out;
 }
 
-std::int64_t smallest_margin_bytes(const TrainingPlan& plan) {
-  std::int64_t least = plan.ranks.front().memory.margin_bytes;
-  for (const spec::TrainingRank& rank : plan.ranks) least = std::min(least, rank.memory.margin_bytes);
-  return least;
-}
-
 void TrainingExplorer::prune(const std::string& reason, Outcome& out) {
   ++counts_.pruned[reason];
   if (out.reason.empty()) out.reason = reason;

@@ -15,9 +15,6 @@ namespace ppplan::search {
 /// Names of every schedule that can be asked for, in the order in which they are listed to people.
 std::vector<std::string> training_schedules();
 
-/// The smallest room that a rank has beyond what it needs; negative: what is missing.
-std::int64_t smallest_margin_bytes(const spec::TrainingPlan& plan);
-
 class TrainingExplorer {
  public:
   TrainingExplorer(const TrainingRequest& request, cost::CostBook& book, const std::atomic<bool>& stop)

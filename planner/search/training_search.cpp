@@ -82,11 +82,9 @@ Alternative alternative(const spec::Parallel& parallel, const TrainingExplorer::
                     plan.settings.schedule, plan.settings.sequences, plan.settings.recompute ? ", recomputing" : "")};
   }
   if (!outcome.least_short) return {parallel, "INVALID", outcome.reason.empty() ? "not tried" : outcome.reason};
-  const auto fullest = std::ranges::min_element(outcome.least_short->ranks, {},
-                                                [](const spec::TrainingRank& r) { return r.memory.margin_bytes; });
   return {parallel, "OOM",
-          fmt::format("rank {} is short of {:.1f} GiB at least", fullest - outcome.least_short->ranks.begin(),
-                      -static_cast<double>(fullest->memory.margin_bytes) / (1 << 30))};
+          fmt::format("rank {} is short of {:.1f} GiB at least", fullest_rank(*outcome.least_short),
+                      -static_cast<double>(smallest_margin_bytes(*outcome.least_short)) / (1 << 30))};
 }
 
 using Explored = std::vector<std::pair<spec::Parallel, TrainingExplorer::Outcome>>;

@@ -2,7 +2,9 @@
 // take. Plain data; training_plan_json.h reads and writes it as `ppplan/training-plan/1`.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -98,7 +100,19 @@ struct TrainingPlan {
   Provenance provenance;
   std::vector<std::string> assumed;
   std::map<std::string, std::string> inputs;  // the flags as given
+  double micro_batch_tokens() const { return 1.0 * settings.sequences * task.sequence_tokens; }
   bool operator==(const TrainingPlan&) const = default;
 };
+
+/// The rank with the smallest margin, the first among equals; needs one rank.
+inline std::size_t fullest_rank(const TrainingPlan& plan) {
+  const auto found =
+      std::ranges::min_element(plan.ranks, {}, [](const TrainingRank& rank) { return rank.memory.margin_bytes; });
+  return static_cast<std::size_t>(found - plan.ranks.begin());
+}
+/// Its margin: the room of the whole plan, negative where it does not fit.
+inline std::int64_t smallest_margin_bytes(const TrainingPlan& plan) {
+  return plan.ranks[fullest_rank(plan)].memory.margin_bytes;
+}
 
 }  // namespace ppplan::spec

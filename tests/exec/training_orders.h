@@ -24,17 +24,10 @@ inline spec::ModelSpec trained_model(bool tied) {
   return model;
 }
 
-/// A partition of `layers` over the stages of a pipe, the first ones one larger where it does not share out.
-inline std::vector<int> even_partition(int layers, std::size_t stages) {
-  std::vector<int> out(stages, layers / static_cast<int>(stages));
-  for (int i = 0; i < layers % static_cast<int>(stages); ++i) ++out[static_cast<std::size_t>(i)];
-  return out;
-}
-
 inline exec::TrainingRun training_run(const spec::ModelSpec& model, const schedule::TrainingOrder& order) {
   exec::TrainingRun run;
   run.model = model;
-  run.partition = even_partition(static_cast<int>(model.layers.size()), order.pipes.front().size());
+  run.partition = exec::even_partition(model.layers.size(), order.pipes.front().size());
   run.sequences = 2;
   run.tokens = 5;
   run.seed = 3;

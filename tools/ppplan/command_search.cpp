@@ -46,10 +46,7 @@ input::Json document(const search::Request& request, const search::Result& resul
                              {"kv_tokens", p.predicted.kv_tokens},
                              {"output_tokens_per_s", p.predicted.output_tokens_per_s},
                              {"ttft_s", p.predicted.ttft_s}});
-  out["counts"] = {{"enumerated", result.counts.enumerated},
-                   {"pruned", result.counts.pruned},
-                   {"evaluated", result.counts.evaluated},
-                   {"simulated", result.counts.simulated}};
+  out["counts"] = to_json(result.counts);
   out["seconds"] = seconds;
   return out;
 }

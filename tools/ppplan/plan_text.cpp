@@ -65,10 +65,9 @@ std::string ranking(const search::Result& result) {
 int size(const spec::Parallel& p) { return p.tp * p.pp * p.dp; }
 
 std::string counts_text(const search::Counts& counts) {
-  std::string out =
-      fmt::format("\n{} candidates, {} evaluated, {} simulated", counts.enumerated, counts.evaluated, counts.simulated);
-  for (const auto& [reason, count] : counts.pruned) out += fmt::format("\n  {:>7} pruned: {}", count, reason);
-  return out + "\n";
+  return fmt::format("\n{} candidates, {} evaluated, {} simulated", counts.enumerated, counts.evaluated,
+                     counts.simulated) +
+         pruned_text(counts) + "\n";
 }
 
 std::string one_plan(const spec::Plan& plan) {
@@ -76,6 +75,19 @@ std::string one_plan(const spec::Plan& plan) {
 }
 
 }  // namespace
+
+std::string pruned_text(const search::Counts& counts) {
+  std::string out;
+  for (const auto& [reason, count] : counts.pruned) out += fmt::format("\n  {:>7} pruned: {}", count, reason);
+  return out;
+}
+
+input::Json to_json(const search::Counts& counts) {
+  return {{"enumerated", counts.enumerated},
+          {"pruned", counts.pruned},
+          {"evaluated", counts.evaluated},
+          {"simulated", counts.simulated}};
+}
 
 /// Those that use every device; the document holds all.
 std::string alternatives_text(const std::vector<search::Alternative>& alternatives) {

@@ -22,6 +22,9 @@ std::string neighbours_text(const spec::Plan& plan);
 /// Other factorizations with their verdicts and reasons; "" without any.
 std::string alternatives_text(const std::vector<search::Alternative>& alternatives);
 input::Json to_json(const std::vector<search::Alternative>& alternatives);
+/// A line for each reason to prune, which begins with a line's end; "" without any.
+std::string pruned_text(const search::Counts& counts);
+input::Json to_json(const search::Counts& counts);
 /// A line for each warning; "" without any.
 std::string warnings_text(const spec::Plan& plan);
 /// The whole answer of `search`.

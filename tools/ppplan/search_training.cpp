@@ -22,12 +22,11 @@ constexpr int default_global_batch = 256, default_sequence_tokens = 4096;
 /// What request_from assumes for a server and a training does not ask.
 constexpr std::array serving_only = {"isl", "osl", "concurrency", "gpu_memory_utilization", "vllm"};
 
-std::optional<bool> choice(const std::string& text, const std::string& flag, const char* yes, const char* no,
-                           const char* open) {
-  if (text == yes) return true;
-  if (text == no) return false;
-  if (text == open) return std::nullopt;
-  throw input::InputError(flag, "", fmt::format("{}, {} or {}", yes, no, open), "'" + text + "'");
+/// Nothing for auto.
+std::optional<bool> recomputes(const std::string& text) {
+  if (text == "auto") return std::nullopt;
+  if (text == "on" || text == "off") return text == "on";
+  throw input::InputError("--recompute", "", "on, off or auto", "'" + text + "'");
 }
 
 bool sharded(const std::string& text) {
@@ -59,7 +58,7 @@ search::TrainingRequest request_of(const CLI::App& command, const InputFlags& in
   out.sequences = flags.micro_batch_size;
   out.chunks = flags.chunks;
   if (!flags.schedule.empty()) out.schedule = flags.schedule;
-  out.recompute = choice(flags.recompute, "--recompute", "on", "off", "auto");
+  out.recompute = recomputes(flags.recompute);
   out.top = top;
   return out;
 }
@@ -74,10 +73,7 @@ input::Json document(const search::TrainingRequest& request, const search::Train
   out["plans"] = input::Json::array();
   for (const spec::TrainingPlan& plan : result.plans) out["plans"].push_back(spec::to_json(plan));
   out["alternatives"] = to_json(result.alternatives);
-  out["counts"] = {{"enumerated", result.counts.enumerated},
-                   {"pruned", result.counts.pruned},
-                   {"evaluated", result.counts.evaluated},
-                   {"simulated", result.counts.simulated}};
+  out["counts"] = to_json(result.counts);
   out["seconds"] = seconds;
   return out;
 }

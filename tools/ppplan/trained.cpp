@@ -18,12 +18,6 @@ using traces::OpKind;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-std::vector<int> even_partition(std::size_t layers, std::size_t stages) {
-  std::vector<int> out;
-  for (std::size_t s = 0; s < stages; ++s) out.push_back(static_cast<int>(layers / stages + (s < layers % stages)));
-  return out;
-}
-
 void check_runs_here(std::size_t devices, int replicas) {
   const std::size_t cores = exec::allowed_cores().size();
   if (devices * at(replicas) > cores)
@@ -33,28 +27,15 @@ void check_runs_here(std::size_t devices, int replicas) {
                     devices, replicas, cores));
 }
 
-double seconds_of(const schedule::TrainingCosts& costs, const OpKey& key) {
-  const schedule::StageTraining& stage = costs.stages[at(key.stage)];
-  switch (key.kind) {
-    case OpKind::forward:
-      return stage.forward_s;
-    case OpKind::backward_input:
-      return stage.backward_input_s;
-    case OpKind::backward_weight:
-      return stage.backward_weight_s;
-    case OpKind::backward:
-      return stage.backward_input_s + stage.backward_weight_s;
-    default:
-      return stage.send_s;
-  }
-}
-
 /// The schedule as it would go with these costs.
 SimulatedPhase predicted_with(schedule::Schedule schedule, const schedule::TrainingCosts& costs) {
   for (schedule::Op& op : schedule.ops) {
-    OpKey key = op.key;
-    if (op.with) key.kind = OpKind::forward;  // a pair on one core: one after the other
-    op.seconds = seconds_of(costs, key) + (op.with ? seconds_of(costs, *op.with) : 0);
+    const schedule::StageTraining& stage = costs.stages[at(op.key.stage)];
+    // A pair on one core: one after the other.
+    if (op.with)
+      op.seconds = stage.forward_s + schedule::compute_s(costs.stages[at(op.with->stage)], op.with->kind);
+    else
+      op.seconds = schedule::is_transfer(op) ? stage.send_s : schedule::compute_s(stage, op.key.kind);
     op.bytes = 0;
   }
   SimulatedPhase out;
@@ -72,7 +53,7 @@ TrainedSchedule execute_training(const TrainingRequest& request, const Step& ste
   exec::TrainingRun run = request.run;
   const schedule::TrainingOrder order = exec::training_order(request.schedule);
   check_runs_here(order.ranks.size(), run.replicas);
-  if (run.partition.empty()) run.partition = even_partition(run.model.layers.size(), order.pipes.front().size());
+  if (run.partition.empty()) run.partition = exec::even_partition(run.model.layers.size(), order.pipes.front().size());
   out.partition = run.partition;
   exec::Training pipeline(run, request.schedule, {});
   exec::OneDeviceTraining single(run, order, {});

@@ -98,17 +98,12 @@ std::string launch(const TrainingPlan& plan) {
 }
 
 std::string counts_text(const search::Counts& counts) {
-  std::string out = fmt::format("\n{} candidates, {} evaluated", counts.enumerated, counts.evaluated);
-  for (const auto& [reason, count] : counts.pruned) out += fmt::format("\n  {:>7} pruned: {}", count, reason);
-  return out + "\n";
+  return fmt::format("\n{} candidates, {} evaluated", counts.enumerated, counts.evaluated) + pruned_text(counts) + "\n";
 }
 
 std::string shortage(const TrainingPlan& plan) {
-  std::size_t fullest = 0;
-  for (std::size_t r = 0; r < plan.ranks.size(); ++r)
-    if (plan.ranks[r].memory.margin_bytes < plan.ranks[fullest].memory.margin_bytes) fullest = r;
   return fmt::format("NOTHING FITS. The least bad configuration is short of {:.2f} GiB on rank {}:\n\n",
-                     -gib(plan.ranks[fullest].memory.margin_bytes), fullest);
+                     -gib(smallest_margin_bytes(plan)), fullest_rank(plan));
 }
 
 }  // namespace

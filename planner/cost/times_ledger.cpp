@@ -1,0 +1,32 @@
+#include "planner/cost/times_ledger.h"
+
+#include <algorithm>
+
+namespace ppplan::cost {
+namespace {
+
+std::string joined(const std::set<std::string>& names) {
+  std::string out;
+  for (const std::string& name : names)
+    if (!name.empty()) out += (out.empty() ? "" : ", ") + name;
+  return out;
+}
+
+}  // namespace
+
+void TimesLedger::add(const LayerTimes& times) {
+  relative_error_ = std::max(relative_error_, times.relative_error);
+  origin_ = std::max(origin_, times.origin);
+  engines_.insert(times.engine);
+  profiles_.insert(times.profile);
+  yardsticks_s_.insert(times.yardstick_s);
+}
+
+void TimesLedger::fill(spec::Provenance& provenance) const {
+  provenance.costs = name(origin_);
+  provenance.engine = joined(engines_);
+  provenance.profile = joined(profiles_);
+  provenance.yardstick_s = yardsticks_s_.size() == 1 ? *yardsticks_s_.begin() : 0;
+}
+
+}  // namespace ppplan::cost
