@@ -200,6 +200,7 @@ class Profiler {
   void add_operations(traces::Profile& profile) const {
     const double alone_yardstick_s = median_yardstick_s(alone_);
     profile.yardstick_s = median_yardstick_s(loaded_);
+    profile.busy_cores = static_cast<int>(options_.cores.size());
     for (std::size_t i = 0; i < points_.size(); ++i) {
       traces::Operation operation = operation_of(options_.model, points_[i]);
       const std::vector<double> seconds = seconds_at(profile.yardstick_s, loaded_[i]);

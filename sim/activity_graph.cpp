@@ -1,5 +1,7 @@
 #include "sim/activity_graph.h"
 
+#include <algorithm>
+
 namespace ppplan::sim {
 namespace {
 
@@ -23,6 +25,7 @@ class GraphBuilder {
     for (const auto& device : schedule_.devices)
       for (const Lane& lane : device.lanes) order_lane(lane);
     if (schedule_.receive_buffers > 0) couple_buffers();
+    if (std::ranges::any_of(schedule_.ops, [](const Op& op) { return op.alone_fraction < 1; })) note_fractions();
     collect_successors();
     return std::move(graph_);
   }
@@ -100,6 +103,15 @@ class GraphBuilder {
     for (OpId id = 0; id < static_cast<OpId>(schedule_.ops.size()); ++id)
       for (const OpId awaited : op(id).after)
         if (heir[static_cast<std::size_t>(awaited)] >= 0) edge(id, heir[static_cast<std::size_t>(awaited)]);
+  }
+
+  void note_fractions() {
+    const auto devices = static_cast<int>(schedule_.devices.size());
+    graph_.busy_devices = schedule_.busy_devices > 0 ? schedule_.busy_devices : devices;
+    graph_.alone_fraction.assign(graph_.size(), 0);
+    for (OpId id = 0; id < static_cast<OpId>(schedule_.ops.size()); ++id)
+      if (!schedule::is_transfer(op(id)))
+        graph_.alone_fraction[static_cast<std::size_t>(activity(id))] = op(id).alone_fraction;
   }
 
   void collect_successors() {

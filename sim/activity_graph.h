@@ -20,12 +20,14 @@ struct Lists {
 };
 
 struct ActivityGraph {
-  std::vector<int> clock;        // [activity] device of the schedule: the sender of a transfer
-  std::vector<double> delay_s;   // [activity] before its flows
-  Lists<Flow> flows;             // [activity]
-  Lists<int> successors;         // [activity]
-  std::vector<int> waits_for;    // [activity] how many activities list it as successor
-  std::vector<int> activity_of;  // [op] both ops of a transfer have one
+  std::vector<int> clock;              // [activity] device of the schedule: the sender of a transfer
+  std::vector<double> delay_s;         // [activity] before its flows
+  std::vector<double> alone_fraction;  // [activity], see schedule.h; 0 of transfers; empty when all compute has 1
+  int busy_devices = 0;                // at once, while delay_s was measured
+  Lists<Flow> flows;                   // [activity]
+  Lists<int> successors;               // [activity]
+  std::vector<int> waits_for;          // [activity] how many activities list it as successor
+  std::vector<int> activity_of;        // [op] both ops of a transfer have one
   std::size_t size() const { return delay_s.size(); }
 };
 

@@ -2,6 +2,8 @@
 
 #include <limits>
 
+#include "sim/paces.h"
+
 namespace ppplan::sim {
 namespace {
 
@@ -12,7 +14,9 @@ class GraphRun {
         machine_(machine),
         origin_s_(machine.now_s()),
         waits_for_(graph.waits_for),
-        flows_open_(graph.size()) {
+        flows_open_(graph.size()),
+        paces_(graph),
+        delays_(graph.size()) {
     const double never = std::numeric_limits<double>::quiet_NaN();
     intervals_.assign(graph.size(), {never, never});
     ready_.reserve(graph.size());
@@ -20,7 +24,9 @@ class GraphRun {
 
   std::vector<Interval> run() {
     machine_.on_end([this](Machine::Task task) {
-      proceed(task);
+      const std::size_t activity = task % graph_.size();
+      if (flows_open_[activity] == 0 && task / graph_.size() != delays_[activity]) return;  // overtaken by another pace
+      proceed(activity);
       start_ready();
     });
     for (std::size_t activity = 0; activity < graph_.size(); ++activity)
@@ -43,11 +49,24 @@ class GraphRun {
 
   void start(std::size_t activity) {
     intervals_[activity].start_s = now_s();
-    if (graph_.delay_s[activity] > 0) {
-      machine_.start_delay(graph_.clock[activity], graph_.delay_s[activity], activity);
+    if (graph_.delay_s[activity] > 0 && shares_processor(activity)) {
+      follow(paces_.start(activity, now_s()));
+    } else if (graph_.delay_s[activity] > 0) {
+      start_delay(activity, graph_.delay_s[activity]);
     } else {
       start_flows(activity);
     }
+  }
+
+  bool shares_processor(std::size_t activity) const { return paces_.vary() && graph_.alone_fraction[activity] > 0; }
+
+  /// An activity may get a second delay when its pace changes; only its latest one counts.
+  void start_delay(std::size_t activity, double seconds) {
+    machine_.start_delay(graph_.clock[activity], seconds, activity + graph_.size() * ++delays_[activity]);
+  }
+
+  void follow(const std::vector<Paces::Change>& changes) {
+    for (const Paces::Change& change : changes) start_delay(change.activity, change.left_s);
   }
 
   /// The delay of an activity or one of its flows has ended.
@@ -65,6 +84,7 @@ class GraphRun {
 
   void end(std::size_t activity) {
     intervals_[activity].end_s = now_s();
+    if (graph_.delay_s[activity] > 0 && shares_processor(activity)) follow(paces_.end(activity, now_s()));
     for (const int successor : graph_.successors[activity])
       if (--waits_for_[static_cast<std::size_t>(successor)] == 0) ready_.push_back(static_cast<std::size_t>(successor));
   }
@@ -74,6 +94,8 @@ class GraphRun {
   double origin_s_;
   std::vector<int> waits_for_;
   std::vector<std::size_t> flows_open_;
+  Paces paces_;
+  std::vector<std::size_t> delays_;  // [activity] started
   std::vector<std::size_t> ready_;
   std::vector<Interval> intervals_;
 };

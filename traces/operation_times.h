@@ -36,7 +36,8 @@ struct OperationTime {
   double seconds = 0;
   double relative_error =
       0;  // 90th percentile of what such answers miss by, as a fraction; half the p10..p90 width where measured
-  bool outside = false;  // the question lies outside of what was measured
+  bool outside = false;       // the question lies outside of what was measured
+  double alone_fraction = 1;  // what it takes while all other cores idle, of `seconds`; 1 where that was not measured
 };
 
 struct OperationQuery {

@@ -25,6 +25,7 @@ class MeasuredOperations {
   struct Set {
     std::map<Size, OperationTime> exact;
     Surface decode, prefill;
+    Surface alone_decode, alone_prefill;  // the same points with every other core idle; empty where one lacks that
     double interpolation_error = 0;
     OperationTime at(double tokens, double batch, double kv_tokens) const;
   };

@@ -32,7 +32,7 @@ int default_count(const spec::Plan& plan, Phase phase);
 /// The plan as operations, one replica after another, sharing the cluster's links: `count` micro-batches of prefill
 /// (chunks of prompts in order) or `count` decode rounds of the in-flight cohorts.
 schedule::Schedule expand(const spec::Plan& plan, Phase phase, int count);
-/// Durations of every op when alone on its links: what longest_path takes.
+/// Durations of every op when alone on its links and its processor: what longest_path takes.
 std::vector<double> uncontended_seconds(const schedule::Schedule& schedule, const spec::ClusterSpec& cluster);
 
 /// Throughput, TTFT, TPOT, bubble, balance, bound with their intervals, in closed form (no simulation): cycle = slowest

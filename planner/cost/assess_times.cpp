@@ -50,6 +50,7 @@ void add_stage(const spec::Plan& plan, CostBook& book, std::size_t s, spec::Batc
     if (s + 1 == plan.stages.size()) times.head_s = std::max(times.head_s, one.head_s);
     times.relative_error = std::max(times.relative_error, one.relative_error);
     times.outside = times.outside || one.outside;
+    times.alone_fraction = std::max(times.alone_fraction, one.alone_fraction);
     ledger.add(one);
   }
 }
@@ -105,6 +106,7 @@ void assess_times(spec::Plan& plan, CostBook& book) {
     spec::BatchTimes times;
     times.shape = shape;
     times.layer_s.assign(plan.model.layers.size(), 0.0);
+    times.alone_fraction = 0;  // of the device that idle neighbours spare least
     for (std::size_t s = 0; s < plan.stages.size(); ++s) add_stage(plan, book, s, times, ledger);
     add_boundaries(plan, book, times);
     const std::vector<double> seconds = stage_seconds(plan, times);

@@ -30,6 +30,7 @@ LayerTimes total(const Place& place, const spec::BatchShape& shape) {
   const auto add = [&](const PartTime& part) {
     sum.seconds += part.seconds;
     sum.weighted_error_s += part.weighted_error_s;
+    sum.spared_s += part.spared_s;
     sum.outside = sum.outside || part.outside;
     sum.origin = std::max(sum.origin, part.seconds > 0 ? part.origin : Origin::measured);
     return part.seconds;
@@ -40,6 +41,7 @@ LayerTimes total(const Place& place, const spec::BatchShape& shape) {
   out.head_s = add(head_time(place, shape));
   out.relative_error = sum.seconds > 0 ? sum.weighted_error_s / sum.seconds : 0;
   out.outside = sum.outside;
+  out.alone_fraction = sum.seconds > 0 ? 1 - sum.spared_s / sum.seconds : 1;
   out.origin = layers_origin;
   return out;
 }
@@ -98,6 +100,7 @@ const LayerTimes& CostBook::layer_times(const spec::ModelSpec& model, const spec
     times.engine = entry.times.profile().engine;
     times.profile = entry.name;
     times.yardstick_s = entry.times.profile().yardstick_s;
+    times.busy_cores = entry.times.profile().busy_cores;
     best = std::move(times);
     break;
   }

@@ -30,6 +30,8 @@ struct LayerTimes {
   double head_s = 0;  // for shape.sequences sampled tokens; 0 when the shape samples nothing
   double relative_error = 0;
   bool outside = false;
+  double alone_fraction = 1;  // of the sum of all, while every other core idles
+  int busy_cores = 0;         // traces::Profile::busy_cores
   Origin origin = Origin::measured;
   std::string engine;      // whose kernels
   std::string profile;     // "" of a roofline

@@ -14,7 +14,7 @@ namespace {
 
 schedule::MicroBatchCosts costs(const spec::Plan& plan, const spec::BatchTimes& times, bool decode) {
   return {stage_seconds(plan, times), times.boundary_latency_s, times.boundary_bytes,
-          decode ? times.token_return_s : 0};
+          decode ? times.token_return_s : 0, times.alone_fraction};
 }
 
 schedule::PipelineShape shape_of(const spec::Plan& plan, std::size_t replica) {
@@ -25,6 +25,7 @@ schedule::PipelineShape shape_of(const spec::Plan& plan, std::size_t replica) {
                                                : fmt::format("stage {}", s));
   }
   shape.receive_buffers = plan.micro_batching.receive_buffers;
+  shape.busy_devices = plan.provenance.busy_cores;
   shape.send_blocks_next = plan.micro_batching.send_blocks_next;
   return shape;
 }
@@ -99,7 +100,7 @@ std::vector<double> uncontended_seconds(const schedule::Schedule& schedule, cons
   for (std::size_t id = 0; id < out.size(); ++id) {
     const schedule::Op& op = schedule.ops[id];
     if (!schedule::is_transfer(op)) {
-      out[id] = op.seconds;
+      out[id] = op.seconds * op.alone_fraction;
     } else if (op.key.kind == traces::sent(op.key.kind) && static_cast<schedule::OpId>(id) < op.partner) {
       out[id] = alone_s(schedule, cluster, op);
       out[static_cast<std::size_t>(op.partner)] = out[id];

@@ -17,7 +17,8 @@ constexpr double activation_bytes = 2;
 PartTime assumed(double seconds) { return {seconds, seconds * roofline_relative_error, false, Origin::roofline}; }
 
 PartTime known(const traces::OperationTime& time, Origin origin) {
-  return {time.seconds, time.seconds * time.relative_error, time.outside, origin};
+  return {time.seconds, time.seconds * time.relative_error, time.outside, origin,
+          time.seconds * (1 - time.alone_fraction)};
 }
 
 std::optional<traces::OperationTime> ask(const Place& place, traces::OperationQuery query) {
@@ -167,6 +168,7 @@ std::optional<PartTime> whole(const Place& place, const std::string& op, traces:
 PartTime& PartTime::operator+=(const PartTime& other) {
   seconds += other.seconds;
   weighted_error_s += other.weighted_error_s;
+  spared_s += other.spared_s;
   outside = outside || other.outside;
   // Memory traffic of norms is always from the roofline; it is small, and its error is counted, so it does not rename
   // the sum.

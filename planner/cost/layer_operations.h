@@ -22,6 +22,7 @@ struct PartTime {
   double weighted_error_s = 0;  // sum of seconds * relative error: parts are taken to miss in the same direction
   bool outside = false;
   Origin origin = Origin::measured;
+  double spared_s = 0;  // of `seconds`, while every other core idles
   PartTime& operator+=(const PartTime& other);
 };
 

@@ -20,6 +20,7 @@ void TimesLedger::add(const LayerTimes& times) {
   engines_.insert(times.engine);
   profiles_.insert(times.profile);
   yardsticks_s_.insert(times.yardstick_s);
+  busy_cores_.insert(times.busy_cores);
 }
 
 void TimesLedger::fill(spec::Provenance& provenance) const {
@@ -27,6 +28,7 @@ void TimesLedger::fill(spec::Provenance& provenance) const {
   provenance.engine = joined(engines_);
   provenance.profile = joined(profiles_);
   provenance.yardstick_s = yardsticks_s_.size() == 1 ? *yardsticks_s_.begin() : 0;
+  provenance.busy_cores = busy_cores_.size() == 1 ? *busy_cores_.begin() : 0;
 }
 
 }  // namespace ppplan::cost

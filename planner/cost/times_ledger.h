@@ -14,7 +14,7 @@ class TimesLedger {
   void add(const LayerTimes& times);
   /// Largest of all that were added.
   double relative_error() const { return relative_error_; }
-  /// Fills all but `vllm`. The yardstick is stated where all times have the same.
+  /// Fills all but `vllm`. Yardstick and busy cores are stated where all times have the same.
   void fill(spec::Provenance& provenance) const;
 
  private:
@@ -22,6 +22,7 @@ class TimesLedger {
   Origin origin_ = Origin::measured;
   std::set<std::string> engines_, profiles_;
   std::set<double> yardsticks_s_;
+  std::set<int> busy_cores_;
 };
 
 }  // namespace ppplan::cost

@@ -53,6 +53,9 @@ class FaultFinder {
     const Op& it = op(id);
     if (!is_device(it.device))
       add("op " + std::to_string(id) + " is on device " + std::to_string(it.device) + ", which the schedule lacks");
+    if (!(it.alone_fraction > 0 && it.alone_fraction <= 1))
+      add(text(id) + " has an alone fraction of " + std::to_string(it.alone_fraction) +
+          ", expected one above 0 and at most 1");
     if (!std::isfinite(it.seconds) || it.seconds < 0)
       add(text(id) + " lasts " + std::to_string(it.seconds) + " s, expected a finite time of at least 0");
     if (it.bytes < 0) add(text(id) + " moves " + std::to_string(it.bytes) + " bytes, expected at least 0");

@@ -33,6 +33,8 @@ void check(const PipelineShape& shape, const std::vector<MicroBatchCosts>& costs
     require(std::ranges::all_of(cost.stage_s, is_cost) && std::ranges::all_of(cost.boundary_s, is_cost) &&
                 is_cost(cost.token_return_s),
             "expected times that are finite and at least 0, found another");
+    require(cost.alone_fraction > 0 && cost.alone_fraction <= 1,
+            "expected an alone fraction above 0 and at most 1, found " + std::to_string(cost.alone_fraction));
     require(std::ranges::all_of(cost.boundary_bytes, [](std::int64_t bytes) { return bytes >= 0; }),
             "expected sizes of at least 0 bytes, found a negative one");
   }
@@ -41,6 +43,7 @@ void check(const PipelineShape& shape, const std::vector<MicroBatchCosts>& costs
 Schedule empty_schedule(const PipelineShape& shape) {
   Schedule schedule;
   schedule.receive_buffers = shape.receive_buffers;
+  schedule.busy_devices = shape.busy_devices;
   for (std::size_t stage = 0; stage < shape.members.size(); ++stage) {
     const std::string name = shape.names.empty() ? "stage " + std::to_string(stage) : shape.names[stage];
     schedule.devices.push_back({name, shape.members[stage], {Lane{}}});
@@ -64,6 +67,7 @@ class PipelineBuilder {
       after.insert(after.end(), last_send_[at].begin(), last_send_[at].end());
       const traces::OpKey key{.kind = OpKind::forward, .stage = stage, .micro_batch = micro_batch};
       computed = add_compute(schedule_, stage, key, costs.stage_s[at], std::move(after));
+      schedule_.ops[static_cast<std::size_t>(computed)].alone_fraction = costs.alone_fraction;
       if (stage + 1 < stages) after = {pass_on(stage, key, costs, computed)};
     }
     return computed;

@@ -20,6 +20,7 @@ struct MicroBatchCosts {
   std::vector<double> boundary_s;  // software latency of the transfer out of stage i
   std::vector<std::int64_t> boundary_bytes;
   double token_return_s = 0;
+  double alone_fraction = 1;  // of every stage's compute, see schedule.h
   bool operator==(const MicroBatchCosts&) const = default;
 };
 
@@ -28,6 +29,7 @@ struct PipelineShape {
   std::vector<std::vector<int>> members;
   std::vector<std::string> names;  // of the schedule's devices; "stage 0", ... when empty
   int receive_buffers = 2;
+  int busy_devices = 0;           // see schedule.h
   bool send_blocks_next = false;  // compute k+1 of a stage waits for send k of it (vLLM waits on its send handles)
 };
 

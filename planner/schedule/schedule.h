@@ -16,6 +16,12 @@
 // Times are seconds; a compute op lasts `seconds`. A transfer lasts `seconds` (software latency, shared with nobody)
 // plus the time its `bytes` take over the links of the cluster, which it shares; without a cluster it lasts `seconds`
 // alone.
+//
+// Devices may share what makes them fast (cores of one processor: its units, caches and memory). A compute op then
+// lasts `seconds` while busy_devices compute at once, and alone_fraction of that while no other does; in between it
+// follows the number of others that compute, at any moment. With b = busy_devices - 1, k others, and a =
+// alone_fraction, a moment dt does  dt / (seconds (1 - (1 - a) (1 - k / b)))  of the op while k < b, and dt / seconds
+// else.
 #pragma once
 
 #include <cstdint>
@@ -39,6 +45,7 @@ struct Op {
   std::int64_t bytes = 0;
   std::vector<OpId> after;
   int group = -1;
+  double alone_fraction = 1;                         // of compute, in (0, 1]; 1 = the others don't matter
   std::optional<traces::OpKey> with = std::nullopt;  // of a forward_backward: the backward that runs along
   bool operator==(const Op&) const = default;
 };
@@ -66,6 +73,7 @@ struct Schedule {
   std::vector<Op> ops;
   std::vector<ScheduleDevice> devices;
   int receive_buffers = 2;  // per edge and direction; 0 = unbounded
+  int busy_devices = 0;     // that computed at once when `seconds` were measured; 0 = all of them
   bool operator==(const Schedule&) const = default;
 };
 

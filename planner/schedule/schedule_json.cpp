@@ -29,6 +29,7 @@ Json op_json(const Op& op, OpId id) {
   }
   out["after"] = op.after;
   if (op.group >= 0) out["group"] = op.group;
+  if (op.alone_fraction < 1) out["alone_fraction"] = op.alone_fraction;
   if (op.with) traces::write_key(out["with"], *op.with);
   return out;
 }
@@ -56,6 +57,7 @@ class ScheduleReader {
   Schedule read() {
     root_.expect_format("ppplan/schedule/", 1);
     schedule_.receive_buffers = read_buffers(root_.at("receive_buffers"));
+    if (const auto busy = root_.find("busy_devices")) schedule_.busy_devices = busy->count(0);
     const std::vector<Node> devices = root_.at("devices").items();
     for (const Node& device : devices) collect_ids(device);
     OpId next = 0;
@@ -73,6 +75,12 @@ class ScheduleReader {
     if (node.is_text() && node.text() == "unbounded") return 0;
     if (!node.is_number()) node.fail("a number of buffers or \"unbounded\"");
     return node.count(0);
+  }
+
+  static double read_fraction(const Node& node) {
+    const double fraction = node.number(0, 1);
+    if (fraction == 0) node.fail("a fraction above 0 and at most 1");
+    return fraction;
   }
 
   void collect_ids(const Node& device) {
@@ -128,6 +136,7 @@ class ScheduleReader {
     if (const auto after = node.find("after"))
       for (const Node& awaited : after->items()) op.after.push_back(id_at(awaited));
     if (const auto with = node.find("with")) op.with = traces::read_key(*with);
+    if (const auto alone = node.find("alone_fraction")) op.alone_fraction = read_fraction(*alone);
     if (const auto group = node.find("group")) op.group = static_cast<int>(group->integer(-1, 1 << 30));
     return op;
   }
@@ -168,6 +177,7 @@ class ScheduleReader {
 Json to_json(const Schedule& schedule) {
   Json out = {{"format", "ppplan/schedule/1"}, {"time_unit", "s"}};
   out["receive_buffers"] = schedule.receive_buffers == 0 ? Json("unbounded") : Json(schedule.receive_buffers);
+  if (schedule.busy_devices > 0) out["busy_devices"] = schedule.busy_devices;
   out["devices"] = Json::array();
   for (const ScheduleDevice& device : schedule.devices) out["devices"].push_back(device_json(schedule, device));
   return out;

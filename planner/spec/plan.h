@@ -116,6 +116,7 @@ struct BatchTimes {
   double token_return_s = 0;
   double relative_error = 0;  // 90th percentile of what such times miss by
   bool outside = false;       // at least one time lies outside of what was measured
+  double alone_fraction = 1;  // of the compute times, what they are while all other stages idle (cores of one machine)
   bool operator==(const BatchTimes&) const = default;
 };
 
@@ -160,6 +161,7 @@ struct Provenance {
   std::string profile;     // file or shipped profile; "" of a roofline
   std::string vllm;        // whose rules: "0.26"
   double yardstick_s = 0;  // speed of the cores that the times are stated for (traces::Profile); 0 = not known
+  int busy_cores = 0;      // that computed at once while the times were taken (traces::Profile); 0 = not known
   bool operator==(const Provenance&) const = default;
 };
 

@@ -71,6 +71,7 @@ Json provenance_json(const Provenance& provenance) {
               {"profile", provenance.profile},
               {"vllm", provenance.vllm}};
   if (provenance.yardstick_s > 0) out["yardstick_s"] = provenance.yardstick_s;
+  if (provenance.busy_cores > 0) out["busy_cores"] = provenance.busy_cores;
   return out;
 }
 
@@ -88,6 +89,7 @@ Json batch_times_json(const BatchTimes& times) {
   out["token_return_s"] = times.token_return_s;
   out["relative_error"] = times.relative_error;
   out["outside"] = times.outside;
+  if (times.alone_fraction < 1) out["alone_fraction"] = times.alone_fraction;
   return out;
 }
 

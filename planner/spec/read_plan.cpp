@@ -206,6 +206,7 @@ BatchTimes batch_times_from(const Node& node, const Plan& plan) {
   out.token_return_s = node.at("token_return_s").number(0);
   out.relative_error = node.at("relative_error").number(0);
   out.outside = node.at("outside").boolean();
+  if (const auto alone = node.find("alone_fraction")) out.alone_fraction = alone->number(1e-3, 1);
   return out;
 }
 
@@ -271,8 +272,13 @@ Launch launch_from(const Node& node) { return {text_map(node.at("env")), node.at
 
 Provenance provenance_from(const Node& node) {
   const auto yardstick = node.find("yardstick_s");
-  return {node.at("costs").text(), node.at("engine").text(), node.at("profile").text(), node.at("vllm").text(),
-          yardstick ? yardstick->number(0) : 0};
+  const auto busy = node.find("busy_cores");
+  return {node.at("costs").text(),
+          node.at("engine").text(),
+          node.at("profile").text(),
+          node.at("vllm").text(),
+          yardstick ? yardstick->number(0) : 0,
+          busy ? busy->count() : 0};
 }
 
 std::optional<Failure> failure_from(const Node& node, int stages) {

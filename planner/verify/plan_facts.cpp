@@ -100,6 +100,7 @@ BatchFacts read_batch(const Node& node) {
   batch.boundary_latency_s = numbers(node.at("boundary_latency_s"));
   batch.boundary_bytes = numbers(node.at("boundary_bytes"));
   batch.token_return_s = node.at("token_return_s").number(0);
+  if (const auto alone = node.find("alone_fraction")) batch.alone_fraction = alone->number(0, 1);
   return batch;
 }
 

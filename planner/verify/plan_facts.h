@@ -59,6 +59,7 @@ struct BatchFacts {
   std::vector<double> layer_s;
   double embedding_s = 0, head_s = 0;
   std::vector<double> boundary_latency_s, boundary_bytes;
+  double alone_fraction = 1;  // of layers and ends, while all other stages idle
   double token_return_s = 0;
 };
 

@@ -4,6 +4,7 @@
 //   <= all in turn prompt  the slowest stage's time of its chunks <= time per prompt <= all in turn, both shared by the
 //   prompts of a batch output  dp O / (prompt + O tpot / running) bubble  busy / (p (1 - bubble)) = makespan of 8
 //   rounds, between the lower bound and all in turn
+// Where lower bounds stand, T counts times the batch's alone fraction: what it takes while the other stages idle.
 // A transfer takes its latency and at most as long as if every replica, boundary and rank crossed the slowest link at
 // once. A steady rate is read between two ends in a finite run, so that it may miss these bounds by the rate's own
 // ripple: 1 %.
@@ -21,17 +22,19 @@ constexpr double ripple = 0.01;
 constexpr double decode_rounds = 8;
 
 struct Pass {
-  double slowest_s = 0;  // largest stage
-  double compute_s = 0;  // all stages
+  double slowest_s = 0;  // largest stage, at least
+  double least_s = 0;    // all stages, at least
+  double compute_s = 0;  // all stages, at most
   double in_turn_s = 0;  // all stages and transfers, one after another, transfers at their worst
 };
 
 Pass pass_of(const PlanFacts& plan, const BatchFacts& batch) {
   Pass pass;
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
-    pass.slowest_s = std::max(pass.slowest_s, stage_seconds(plan, batch, s));
+    pass.slowest_s = std::max(pass.slowest_s, batch.alone_fraction * stage_seconds(plan, batch, s));
     pass.compute_s += stage_seconds(plan, batch, s);
   }
+  pass.least_s = batch.alone_fraction * pass.compute_s;
   pass.in_turn_s = pass.compute_s;
   for (std::size_t b = 0; b < batch.boundary_latency_s.size(); ++b) {
     pass.in_turn_s += batch.boundary_latency_s[b];
@@ -54,9 +57,10 @@ Prompt prompt_of(const PlanFacts& plan) {
   Prompt prompt;
   std::vector<double> of_stage(plan.stages.size());
   for (std::size_t b = 0; b < plan.prefill_batches(); ++b) {
-    for (std::size_t s = 0; s < of_stage.size(); ++s) of_stage[s] += stage_seconds(plan, plan.batches[b], s);
+    for (std::size_t s = 0; s < of_stage.size(); ++s)
+      of_stage[s] += plan.batches[b].alone_fraction * stage_seconds(plan, plan.batches[b], s);
     const Pass pass = pass_of(plan, plan.batches[b]);
-    prompt.last_chunk_s = pass.compute_s;
+    prompt.last_chunk_s = pass.least_s;
     prompt.in_turn_s += pass.in_turn_s;
     prompt.shared_by = static_cast<double>(plan.batches[b].sequences);
   }
@@ -70,7 +74,7 @@ Check tpot_claim(const PlanFacts& plan, double tpot) {
   const Pass pass = pass_of(plan, plan.batches.back());
   const double back = plan.batches.back().token_return_s;
   const auto cohorts = static_cast<double>(decode_cohorts(plan));
-  claim.within("", tpot, std::max(cohorts * pass.slowest_s, pass.compute_s + back) * (1 - ripple),
+  claim.within("", tpot, std::max(cohorts * pass.slowest_s, pass.least_s + back) * (1 - ripple),
                cohorts * (pass.in_turn_s + back) * (1 + ripple));
   return claim.check();
 }
@@ -108,9 +112,11 @@ Check bubble_claim(const PlanFacts& plan, double bubble, double bound) {
   const Pass pass = pass_of(plan, plan.batches.back());
   const double batches = decode_rounds * static_cast<double>(decode_cohorts(plan));
   const double in_turn = batches * (pass.in_turn_s + plan.batches.back().token_return_s);
-  const double makespan = batches * pass.compute_s / static_cast<double>(plan.pp) / (1 - bubble);
-  claim.within("makespan", makespan, batches * pass.slowest_s, in_turn);
-  claim.within("bound", bound, batches * pass.slowest_s, makespan);
+  const double lanes = static_cast<double>(plan.pp) * (1 - bubble);
+  const double shortest = batches * pass.least_s / lanes, longest = batches * pass.compute_s / lanes;
+  // Busy lies between its least and its most, so the makespan is known as an interval that must reach the bounds'.
+  claim.within("makespan", std::clamp(in_turn, shortest, longest), batches * pass.slowest_s, in_turn);
+  claim.within("bound", bound, batches * pass.slowest_s, longest);
   return claim.check();
 }
 

@@ -80,6 +80,33 @@ TEST(Times, WithoutAProfileTheyAreCalledRoofline) {
   EXPECT_GE(plan.times.front().relative_error, 0.4);
 }
 
+TEST(Times, CarryWhatIdleNeighboursSpareIntoTheSchedule) {
+  spec::Plan plan = small_plan({2, 2});
+  traces::Profile profile;
+  profile.device = plan.cluster.devices.front().name;
+  profile.busy_cores = 4;
+  // Products of a second each, half of it alone, beside which the rest of a layer is nothing.
+  traces::Operation& product = profile.operations.emplace_back();
+  product.op = "gemm";
+  product.median_s = product.p10_s = product.p90_s = 1;
+  product.alone_s = 0.5;
+  cost::CostBook book({{"a file", traces::OperationTimes(profile)}});
+  cost::assess_memory(plan);
+  cost::assess_times(plan, book);
+  for (const spec::BatchTimes& times : plan.times) EXPECT_NEAR(times.alone_fraction, 0.5, 1e-3);
+  const schedule::Schedule schedule = cost::expand(plan, cost::Phase::prefill, 2);
+  EXPECT_EQ(schedule.busy_devices, 4);
+  const std::vector<double> alone_s = cost::uncontended_seconds(schedule, plan.cluster);
+  for (std::size_t id = 0; id < schedule.ops.size(); ++id)
+    if (!is_transfer(schedule.ops[id])) {
+      EXPECT_NEAR(alone_s[id], 0.5 * schedule.ops[id].seconds, 1e-2);
+    }
+}
+
+TEST(Times, WithoutAProfileNeighboursSpareNothing) {
+  for (const spec::BatchTimes& times : assessed(small_plan({2, 2})).times) EXPECT_EQ(times.alone_fraction, 1);
+}
+
 TEST(Expand, HasEveryStageOfEveryMicroBatchAndCanComplete) {
   const spec::Plan plan = assessed(small_plan({2, 3, 1}));
   for (const cost::Phase phase : {cost::Phase::prefill, cost::Phase::decode}) {

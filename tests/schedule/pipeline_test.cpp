@@ -53,6 +53,20 @@ TEST(ForwardStream, HoldsEveryMicroBatchOnceOnEveryStageInOrder) {
   }
 }
 
+TEST(ForwardStream, TellsOfEveryComputeWhatIdleNeighboursLeave) {
+  MicroBatchCosts costs = costs_of({1.0, 2.0});
+  costs.alone_fraction = 0.7;
+  PipelineShape shape = shape_of(2);
+  shape.busy_devices = 3;
+  const Schedule schedule = forward_stream(shape, {costs}, {0, 0});
+  EXPECT_EQ(schedule.busy_devices, 3);
+  for (const Op& op : schedule.ops) EXPECT_EQ(op.alone_fraction, is_transfer(op) ? 1 : 0.7);
+  for (const double wrong : {0.0, -1.0, 1.1}) {
+    costs.alone_fraction = wrong;
+    EXPECT_THROW(forward_stream(shape, {costs}, {0}), input::InputError);
+  }
+}
+
 TEST(ForwardStream, EqualStagesTakeFillPlusOneStagePerMicroBatch) {
   for (int stages = 1; stages <= 6; ++stages)
     for (int count = 1; count <= 9; ++count)

@@ -26,6 +26,9 @@ TEST(ScheduleJson, ReadsBackWhatItWrote) {
   for (int trial = 0; trial < 500; ++trial) {
     Schedule schedule = tests::random_schedule(random);
     if (trial % 2 == 0) tests::add_groups(random, schedule);
+    if (trial % 3 == 0) schedule.busy_devices = tests::uniform(random, 1, 8);
+    for (Op& op : schedule.ops)
+      if (!is_transfer(op) && trial % 5 == 0) op.alone_fraction = 0.1 * tests::uniform(random, 1, 10);
     ASSERT_EQ(schedule_from_json(input::parse_document(to_json(schedule).dump(), "s.json").root()), schedule);
   }
 }
@@ -80,6 +83,9 @@ TEST(ScheduleJson, NamesThePlaceOfWhatIsWrong) {
   rejects("/devices/0/lanes/0/ops/0/kind", [](Json& s) { s["devices"][0]["lanes"][0]["ops"][0]["kind"] = "fwd"; });
   rejects("/devices/0/lanes/0/ops/1/id", [](Json& s) { s["devices"][0]["lanes"][0]["ops"][1]["id"] = 0; });
   rejects("/devices/0/lanes/0/ops/0/seconds", [](Json& s) { s["devices"][0]["lanes"][0]["ops"][0]["seconds"] = -1; });
+  for (const double fraction : {0.0, 1.5})
+    rejects("/devices/0/lanes/0/ops/0/alone_fraction",
+            [fraction](Json& s) { s["devices"][0]["lanes"][0]["ops"][0]["alone_fraction"] = fraction; });
   rejects("/devices/0/lanes/0/ops/1/after/0", [](Json& s) { s["devices"][0]["lanes"][0]["ops"][1]["after"][0] = 999; });
   rejects("sound schedule", [](Json& s) { s["devices"][0]["lanes"][0]["ops"][1]["micro_batch"] = 0; });
   rejects("another end", [](Json& s) {

@@ -92,6 +92,7 @@ BatchTimes random_times(const Plan& plan, std::mt19937& random) {
   times.token_return_s = figure(random);
   times.relative_error = figure(random);
   times.outside = coin(random);
+  if (coin(random)) times.alone_fraction = 0.75;
   return times;
 }
 
@@ -177,7 +178,7 @@ Plan random_plan(std::mt19937& random) {
     plan.neighbours.push_back(
         {random_partition(random, layers, plan.parallel.pp), bytes(random), figure(random), random_verdict(random)});
   plan.launch = {{{"VLLM_PP_LAYER_PARTITION", "1,2"}}, "vllm serve 'x'"};
-  plan.provenance = {"roofline", "vllm 0.14.0", "", "0.26", 1.5e-4};
+  plan.provenance = {"roofline", "vllm 0.14.0", "", "0.26", 1.5e-4, 2};
   plan.assumed = {"network"};
   plan.inputs = {{"gpus", "8"}, {"a/b~c", "odd"}};
   return plan;

@@ -52,6 +52,28 @@ LinkSample message(int ranks, std::int64_t bytes, double seconds) {
   return out;
 }
 
+TEST(OperationTimes, SayWhatIdleNeighboursLeaveOfThem) {
+  Profile profile = ragged();
+  for (Operation& one : profile.operations) one.alone_s = (one.tokens == 1 ? 0.5 : 0.8) * one.median_s;
+  const OperationTimes times(profile);
+  EXPECT_NEAR(times.operation(ask(64, 1, 128))->alone_fraction, 0.8, 1e-12);   // measured
+  EXPECT_NEAR(times.operation(ask(500, 1, 200))->alone_fraction, 0.8, 1e-12);  // between points that agree
+  EXPECT_NEAR(times.operation(ask(1, 8, 100))->alone_fraction, 0.5, 1e-12);
+  // Between 1 and 16 tokens it lies between theirs.
+  EXPECT_GT(times.operation(ask(4, 1, 0))->alone_fraction, 0.5);
+  EXPECT_LT(times.operation(ask(4, 1, 0))->alone_fraction, 0.8);
+}
+
+TEST(OperationTimes, SpareNothingWhereAPointWasNotMeasuredAlone) {
+  Profile profile = ragged();
+  for (Operation& one : profile.operations) one.alone_s = 0.5 * one.median_s;
+  profile.operations.back().alone_s = 0;
+  EXPECT_EQ(OperationTimes(profile).operation(ask(500, 1, 200))->alone_fraction, 1);
+  // Nor does noise make a lonely core slower than a busy one.
+  for (Operation& one : profile.operations) one.alone_s = 1.1 * one.median_s;
+  EXPECT_EQ(OperationTimes(profile).operation(ask(500, 1, 200))->alone_fraction, 1);
+}
+
 TEST(OperationTimes, AreExactAtMeasuredPoints) {
   const OperationTimes times(ragged());
   for (const Operation& one : ragged().operations) {

@@ -24,7 +24,9 @@ std::string spread(const traces::Profile& profile) {
   for (const auto& [op, count] : counts) out += fmt::format("  {:<24} {:>5} measured points\n", op, count);
   if (widest > 0) out += fmt::format("  widest p10 to p90 of a point: {:.0f} % of its median\n", 100 * widest);
   if (both > 0)
-    out += fmt::format("  loaded / alone, mean over points: {:.2f} (the loaded times are used)\n", loaded / both);
+    out += fmt::format(
+        "  loaded / alone, mean over points: {:.2f} (compute goes from one to the other as neighbours stop)\n",
+        loaded / both);
   return out;
 }
 

@@ -70,10 +70,13 @@ SimulatedPhase simulate_phase(const spec::Plan& plan, cost::Phase phase, int cou
 SimulatedPhase simulate_schedule(const std::string& path) {
   SimulatedPhase out;
   out.schedule = schedule::schedule_from_json(input::read_document(path).root());
-  for (const schedule::Op& op : out.schedule.ops)
+  for (const schedule::Op& op : out.schedule.ops) {
+    if (op.alone_fraction < 1)
+      throw input::InputError(path, "", "compute that lasts the same whatever else runs", "an alone_fraction below 1");
     if (op.bytes > 0)
       throw input::InputError(path, "", "transfers that state seconds, since a schedule names no cluster",
                               "one in bytes");
+  }
   out.alone_s = schedule::own_seconds(out.schedule);
   out.timeline = schedule::longest_path(out.schedule, out.alone_s);
   out.report = report::bubble_report(out.schedule, out.timeline, out.alone_s);
