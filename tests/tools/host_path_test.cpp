@@ -51,6 +51,18 @@ TEST(HostPath, DecodeRoundsEqualOneDevice) {
   EXPECT_EQ(Json::parse(outcome.out).at("outputs_match"), true);
 }
 
+TEST(HostPath, RanksOverSocketsEqualOneDevice) {
+  const std::string plan = host_plan("host_ranks.json", host_profile(), "--partition 5,3");
+  for (const char* phase : {"prefill", "decode"}) {
+    const Outcome outcome = ppplan("run --plan " + plan + " --backend tcp --compute real --phase " + phase +
+                                   " --micro-batches 3 --repeats 1 --format json");
+    ASSERT_TRUE(outcome.status == 0 || outcome.status == 5) << outcome.err;
+    const Json run = Json::parse(outcome.out);
+    EXPECT_EQ(run.at("outputs_match"), true) << phase;
+    EXPECT_EQ(run.at("stages").size(), 2U);
+  }
+}
+
 TEST(HostPath, AProfileThatIsTenfoldWrongIsFoundOut) {
   Json profile = Json::parse(std::ifstream(host_profile()));
   for (Json& operation : profile["operations"])
