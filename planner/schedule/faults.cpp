@@ -113,16 +113,16 @@ class FaultFinder {
     if (!is_transfer(op(id))) return;
     const Op& here = op(id);
     const Op& there = op(here.partner);
-    const std::string both = text(id) + " and its partner, " + text(here.partner) + ",";
-    if (there.partner != id) return add(both + " do not name each other");
-    if (there.device != here.peer || there.peer != here.device) return add(both + " name different peers");
+    const auto both = [&] { return text(id) + " and its partner, " + text(here.partner) + ","; };
+    if (there.partner != id) return add(both() + " do not name each other");
+    if (there.device != here.peer || there.peer != here.device) return add(both() + " name different peers");
     if (here.partner < id) return;  // the rest reads the same from both ends
-    if (lane_of(id).kind == lane_of(here.partner).kind) return add(both + " are on one side of the transfer");
+    if (lane_of(id).kind == lane_of(here.partner).kind) return add(both() + " are on one side of the transfer");
     traces::OpKey as_here = there.key;
     const bool returns = here.key.kind == OpKind::token_return;
     if (returns == (there.key.kind == OpKind::token_return)) as_here.kind = here.key.kind;
-    if (as_here != here.key) add(both + " carry different things");
-    if (here.seconds != there.seconds || here.bytes != there.bytes) add(both + " differ in seconds or bytes");
+    if (as_here != here.key) add(both() + " carry different things");
+    if (here.seconds != there.seconds || here.bytes != there.bytes) add(both() + " differ in seconds or bytes");
   }
 
   /// Ends of an edge in the same order, and groups without gaps.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "planner/input/input_error.h"
+
 namespace ppplan::schedule {
 namespace {
 
@@ -22,12 +24,30 @@ struct Place {
   std::size_t action = 0;
 };
 
-/// All actions, each after everything that it needs.
+std::size_t count_actions(const TrainingOrder& order) {
+  std::size_t out = 0;
+  for (const auto& actions : order.ranks) out += actions.size();
+  return out;
+}
+
+/// All actions, each after everything that it needs: `settled` numbers them.
 std::vector<Place> in_time(const TrainingOrder& order, const TrainingTimes& times) {
-  std::vector<Place> out;
+  std::vector<Place> out(count_actions(order));
   for (std::size_t rank = 0; rank < order.ranks.size(); ++rank)
-    for (std::size_t a = 0; a < order.ranks[rank].size(); ++a) out.push_back({static_cast<int>(rank), a});
-  std::ranges::sort(out, {}, [&](const Place& p) { return times.settled[at(p.rank)][p.action]; });
+    for (std::size_t a = 0; a < order.ranks[rank].size(); ++a)
+      out[at(times.settled[rank][a])] = {static_cast<int>(rank), a};
+  return out;
+}
+
+/// Every boundary between ranks is crossed there and back by each micro-batch of its pipe, with two ops each time.
+std::size_t count_transfer_ops(const TrainingOrder& order) {
+  std::size_t out = 0;
+  for (std::size_t pipe = 0; pipe < order.pipes.size(); ++pipe) {
+    std::size_t crossed = 0;
+    for (std::size_t k = 1; k < order.pipes[pipe].size(); ++k)
+      crossed += order.rank_of[at(order.pipes[pipe][k - 1])] != order.rank_of[at(order.pipes[pipe][k])];
+    out += 4 * crossed * static_cast<std::size_t>(std::ranges::count(order.pipe_of, static_cast<int>(pipe)));
+  }
   return out;
 }
 
@@ -44,6 +64,7 @@ class Builder {
 
   Schedule build(const TrainingTimes& times, int receive_buffers) {
     schedule_.receive_buffers = receive_buffers;
+    schedule_.ops.reserve(count_actions(order_) + count_transfer_ops(order_));
     for (std::size_t rank = 0; rank < order_.ranks.size(); ++rank)
       schedule_.devices.push_back({"rank " + std::to_string(rank), {static_cast<int>(rank)}, {Lane{}}});
     for (const Place& place : in_time(order_, times)) {
@@ -116,6 +137,42 @@ class Builder {
   Schedule schedule_;
 };
 
+/// [op] of a Recv: the place on its rank's compute lane of the op that waits for it.
+std::vector<std::size_t> places_of_use(const Schedule& schedule) {
+  std::vector<std::size_t> out(schedule.ops.size(), 0);
+  for (const ScheduleDevice& device : schedule.devices) {
+    const std::vector<OpId>& computed = device.lanes.front().ops;
+    for (std::size_t place = 0; place < computed.size(); ++place)
+      for (const OpId before : schedule.ops[at(computed[place])].after) out[at(before)] = place;
+  }
+  return out;
+}
+
+/// An op that takes two inputs from one rank holds both buffers at once.
+void check_buffers(const Schedule& schedule, const Lane& lane, const std::vector<std::size_t>& used) {
+  const auto twice = std::ranges::adjacent_find(lane.ops, {}, [&](OpId id) { return used[at(id)]; });
+  if (schedule.receive_buffers > 1 || twice == lane.ops.end()) return;
+  throw input::InputError(
+      "schedule", "receive_buffers",
+      "at least 2, since an overlapped pair takes both its inputs from rank " + std::to_string(lane.peer),
+      std::to_string(schedule.receive_buffers));
+}
+
+/// Every lane in the order in which its receiver uses what arrives. An op's inputs then wait for nothing but what the
+/// op itself comes after, so that no rank waits for ever however few buffers there are.
+void transfer_in_order_of_use(Schedule& schedule) {
+  const std::vector<std::size_t> used = places_of_use(schedule);
+  for (std::size_t rank = 0; rank < schedule.devices.size(); ++rank)
+    for (Lane& lane : schedule.devices[rank].lanes) {
+      if (lane.kind != LaneKind::recv) continue;
+      std::ranges::stable_sort(lane.ops, {}, [&](OpId id) { return used[at(id)]; });
+      check_buffers(schedule, lane, used);
+      for (Lane& sends : schedule.devices[at(lane.peer)].lanes)
+        if (sends.kind == LaneKind::send && sends.peer == static_cast<int>(rank))
+          std::ranges::transform(lane.ops, sends.ops.begin(), [&](OpId id) { return schedule.ops[at(id)].partner; });
+    }
+}
+
 }  // namespace
 
 Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& costs, int receive_buffers) {
@@ -124,7 +181,9 @@ Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& cost
 
 Schedule training_schedule(const TrainingOrder& order, const TrainingCosts& costs, const TrainingTimes& times,
                            int receive_buffers) {
-  return Builder(order, costs).build(times, receive_buffers);
+  Schedule out = Builder(order, costs).build(times, receive_buffers);
+  if (receive_buffers > 0) transfer_in_order_of_use(out);
+  return out;
 }
 
 }  // namespace ppplan::schedule

@@ -1,7 +1,9 @@
 // How fast schedules are simulated: activities (compute ops and transfers) per second by size of the pipeline.
 #include <benchmark/benchmark.h>
 
+#include "planner/schedule/named_order.h"
 #include "planner/schedule/pipeline.h"
+#include "planner/schedule/training_schedule.h"
 #include "sim/simulate.h"
 
 namespace ppplan {
@@ -34,8 +36,8 @@ void BM_Simulate(benchmark::State& state) {
                                                   pipeline(stages, micro_batches));
   for (auto _ : state) benchmark::DoNotOptimize(sim::simulate(schedules, cluster));
   const auto activities = state.range(2) * (2 * stages - 1) * micro_batches;
-  state.counters["activities_per_s"] = benchmark::Counter(
-      static_cast<double>(activities), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["activities_per_s"] =
+      benchmark::Counter(static_cast<double>(activities), benchmark::Counter::kIsIterationInvariantRate);
 }
 BENCHMARK(BM_Simulate)
     ->ArgNames({"stages", "micro_batches", "schedules"})
@@ -46,6 +48,23 @@ BENCHMARK(BM_Simulate)
     ->Args({4, 16, 100})
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
+
+/// One training step: 16 ranks, 128 micro-batches, outputs and gradients of 16 MiB over the ports; target 50 ms.
+void BM_SimulateTraining(benchmark::State& state, const char* kind, int chunks) {
+  const schedule::TrainingOrder order = schedule::named_order({kind, 16, 128, chunks});
+  const auto costs =
+      schedule::uniform_costs(static_cast<int>(order.rank_of.size()), {5e-3, 6e-3, 4e-3, /*send_s=*/1e-5, 1});
+  std::vector<schedule::Schedule> schedules{training_schedule(order, costs)};
+  for (schedule::Op& op : schedules.front().ops)
+    if (schedule::is_transfer(op)) op.bytes = 16 << 20;
+  const spec::ClusterSpec cluster = switched(16);
+  for (auto _ : state) benchmark::DoNotOptimize(sim::simulate(schedules, cluster));
+  state.counters["ops"] = static_cast<double>(schedules.front().ops.size());
+}
+BENCHMARK_CAPTURE(BM_SimulateTraining, 1f1b, "1f1b", 1)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(BM_SimulateTraining, zb_h1, "zb-h1", 1)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(BM_SimulateTraining, interleaved_2, "interleaved", 2)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK_CAPTURE(BM_SimulateTraining, dualpipe, "dualpipe", 2)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace ppplan

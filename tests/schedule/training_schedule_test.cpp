@@ -6,6 +6,7 @@
 #include <functional>
 #include <random>
 
+#include "planner/input/input_error.h"
 #include "planner/schedule/deadlock.h"
 #include "planner/schedule/longest_path.h"
 #include "planner/schedule/order_rules.h"
@@ -75,6 +76,33 @@ TEST(TrainingSchedule, CompletesAndOnlyWaitsLongerWhereTransfersQueue) {
               training_times(order, costs).makespan_s)
         << i;
   }
+}
+
+/// Both inputs of an overlapped pair of rank 1 come from rank 0: one buffer can't hold them.
+bool needs_two_buffers(const TrainingOrder& order) {
+  bool pairs = false;
+  for (const auto& actions : order.ranks)
+    for (const Action& action : actions) pairs = pairs || action.kind == traces::OpKind::forward_backward;
+  return pairs;
+}
+
+TEST(TrainingSchedule, CompletesHoweverFewReceiveBuffersThereAre) {
+  Random random(34);
+  for (int i = 0; i < 800; ++i) {
+    const TrainingOrder order = random_order(random);
+    const TrainingCosts costs = random_costs(random, order, 0.5 * draw(random, 0, 4));
+    const int buffers = draw(random, needs_two_buffers(order) ? 2 : 1, 4);
+    const Schedule schedule = training_schedule(order, costs, buffers);
+    ASSERT_EQ(faults(schedule), std::vector<std::string>{}) << i;
+    ASSERT_TRUE(can_complete(schedule).completes) << i << " " << buffers << can_complete(schedule).reason;
+  }
+}
+
+TEST(TrainingSchedule, RefusesOneBufferForTwoInputsOfOneOp) {
+  const TrainingOrder order = dualpipe(4, 8);
+  const TrainingCosts costs = uniform_costs(8, {1, 1, 1, 0.5, 1});
+  EXPECT_THROW(training_schedule(order, costs, 1), input::InputError);
+  EXPECT_TRUE(can_complete(training_schedule(order, costs, 2)).completes);
 }
 
 TEST(TrainingSchedule, ReadsBackFromItsDocument) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -36,17 +37,36 @@ TEST(ForeignSchedule, IsSimulatedAtTheCostsGiven) {
   EXPECT_EQ(Json::parse(outcome.out).at("makespan_s"), 9);
 }
 
-TEST(ForeignSchedule, GapsDuplicatesAndUnknownActionsExitTwo) {
-  for (const char* rows : {"0F0,0B0,0F1\n", "0F0,0F0,0B0\n", "0F0,0Q0,0B0\n"}) {
-    const std::string path = csv("bad.csv", rows);
-    for (const std::string command : {"verify ", "simulate --schedule "}) {
-      const Outcome outcome = ppplan(command + path);
-      EXPECT_EQ(outcome.status, 2) << rows;
-      EXPECT_EQ(outcome.out, "");
-      EXPECT_THAT(outcome.err, HasSubstr("bad.csv: row 1"));
-    }
+struct BadRows {
+  const char* name;
+  const char* rows;
+  const char* says;
+};
+
+class BadSchedule : public testing::TestWithParam<BadRows> {};
+
+TEST_P(BadSchedule, IsOneSentenceThatNamesThePlace) {
+  const std::string path = csv("bad.csv", GetParam().rows);
+  for (const std::string command : {"verify ", "simulate --schedule "}) {
+    const Outcome outcome = ppplan(command + path);
+    EXPECT_EQ(outcome.status, 2) << outcome.err;
+    EXPECT_EQ(outcome.out, "");
+    EXPECT_THAT(outcome.err, HasSubstr(GetParam().says));
+    EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Rows, BadSchedule,
+                         testing::Values(BadRows{"GradientLeftOut", "0F0,0B0,0F1\n", "bad.csv: row 1"},
+                                         BadRows{"ForwardLeftOut", "0F0,0B0,0B1\n", "a forward of micro-batch 1"},
+                                         BadRows{"MicroBatchLeftOut", "0F0,0B0,0F2,0B2\n", "micro-batch 1"},
+                                         BadRows{"StageLeftOut", "0F0,0B0\n2F0,2B0\n", "stage 1"},
+                                         BadRows{"HalfAGradient", "0F0,0I0\n", "I without W"},
+                                         BadRows{"Doubled", "0F0,0F0,0B0\n", "row 1, column 2"},
+                                         BadRows{"StageOnTwoRanks", "0F0,0B0\n0F1,0B1\n", "row 2"},
+                                         BadRows{"UnknownAction", "0F0,0Q0,0B0\n", "row 1, column 2"},
+                                         BadRows{"RowWithoutActions", "0F0,0B0\n,,\n", "row 2"}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(ForeignSchedule, OursIsWrittenForPyTorchAndReadBack) {
   const std::string schedule = scratch("zb.json"), rows = scratch("zb.csv");

@@ -84,10 +84,14 @@ schedule::Objective objective_of(const std::string& text) {
   return text == "span" ? schedule::Objective::span : schedule::Objective::barrier;
 }
 
-void check_sizes(const schedule::OrderRequest& request) {
+void check_sizes(const schedule::OrderRequest& request, int chunks) {
+  constexpr double most = 1e7;  // forwards of a step: some gigabytes as a schedule
   if (request.ranks < 1) throw input::InputError("--stages", "", "at least 1", std::to_string(request.ranks));
   if (request.micro_batches < 1)
     throw input::InputError("--micro-batches", "", "at least 1", std::to_string(request.micro_batches));
+  if (1.0 * request.ranks * request.micro_batches * std::max(chunks, 1) > most)
+    throw input::InputError("--micro-batches", "", fmt::format("at most {:.0f} over all stages", most),
+                            fmt::format("{} of {} ranks", request.micro_batches, request.ranks));
 }
 
 void order_searched(const Flags& flags, schedule::Objective objective, Result& out) {
@@ -137,7 +141,7 @@ void order_by_rule(const Flags& flags, Result& out) {
 /// The order that the flags ask for, with its costs, limits and bound.
 Result ordered(const Flags& flags) {
   Result out;
-  check_sizes(flags.order);
+  check_sizes(flags.order, flags.chunks.value_or(1));
   const auto ranks = static_cast<std::size_t>(flags.order.ranks);
   if (!flags.memory_limit.empty())
     out.memory_limit = stage_numbers(flags.memory_limit, "--memory-limit", ranks, "ranks");
