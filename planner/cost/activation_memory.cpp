@@ -7,6 +7,7 @@
 #include <string>
 #include <tuple>
 
+#include "planner/cost/communicator_memory.h"
 #include "planner/engines/encoder_budget.h"
 #include "planner/engines/kv_groups.h"
 #include "planner/engines/vllm_rules.h"
@@ -116,6 +117,7 @@ int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
 bool is_gpt_oss(const spec::Plan& plan) { return plan.model.architecture == "GptOssForCausalLM"; }
 
 bool on_v2_runner(const spec::Plan& plan) {
+  if (!plan.engine.runner.empty()) return plan.engine.runner == "V2";
   // Asked for every stage of every partition, while the answer follows from little of the model.
   static std::mutex mutex;
   static std::map<std::tuple<std::string, std::string, spec::DType, bool, bool>, bool> known;
@@ -135,7 +137,7 @@ bool on_v2_runner(const spec::Plan& plan) {
 }
 
 bool graphs_in_budget(const spec::Plan& plan) {
-  return engines::memory_rules(plan.provenance.vllm).is("cuda_graphs_in_budget") && !on_v2_runner(plan);
+  return engines::memory_rules(plan).is("cuda_graphs_in_budget") && !on_v2_runner(plan);
 }
 
 std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
@@ -184,17 +186,23 @@ int captured_sizes(int largest, int eights_below) {
   return sizes;
 }
 
-std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
   if (plan.engine.enforce_eager) return 0;
   const int tokens = graph_tokens(plan, rules);
   const auto eights = static_cast<int>(rules.value("cuda_graph_eights_below"));
-  int graphs = captured_sizes(tokens, eights);
+  std::int64_t graphs = captured_sizes(tokens, eights);
   if (rules.value("cuda_graph_modes") > 1)
     graphs += captured_sizes(std::min(plan.micro_batching.max_num_seqs, tokens), eights);
-  const double layers = stage.end_layer - stage.first_layer;
-  const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes");
+  return graphs * (stage.end_layer - stage.first_layer);
+}
+
+std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  if (plan.engine.enforce_eager) return 0;
+  const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes") +
+                          rules.value("cuda_graph_driver_bytes") + collective_graph_bytes(plan, stage, rules);
   const double estimate = graphs_in_budget(plan) ? rules.value("cuda_graph_estimate_bytes") : 0;
-  return bytes(rules.value("cuda_graph_base_bytes") + graphs * layers * of_layer + estimate);
+  return bytes(rules.value("cuda_graph_base_bytes") +
+               static_cast<double>(captured_layers(plan, stage, rules)) * of_layer + estimate);
 }
 
 }  // namespace ppplan::cost

@@ -50,6 +50,8 @@ bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);
 /// An estimate of CUDA graphs is taken off the budget: since 0.21, not by model runner V2, whose estimate is 0.
 bool graphs_in_budget(const spec::Plan& plan);
+/// Layers of the stage times captured graphs, over all sizes and modes; 0 with enforce_eager.
+std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 /// Captured batch sizes up to `largest`, in steps of 8 below `eights_below` and of 16 from there.
 int captured_sizes(int largest, int eights_below);

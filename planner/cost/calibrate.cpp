@@ -52,7 +52,7 @@ std::vector<spec::Correction> of_stage(const spec::Plan& plan, const spec::Obser
                                        const std::string& source) {
   const spec::Stage& stage = observed.stage ? plan.stages[static_cast<std::size_t>(*observed.stage)] : fullest(plan);
   const spec::StageMemory& m = stage.memory;
-  const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
+  const engines::MemoryRules& rules = engines::memory_rules(plan);
   const std::int64_t non_torch = non_torch_bytes(plan, stage, rules, communicator_memory(plan, stage, rules));
   Corrections out(observed, source);
   const std::int64_t weights = m.weights_bytes + m.embedding_bytes + m.head_bytes + m.tower_bytes + m.draft_bytes;

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 
+#include "planner/catalog/catalog.h"
 #include "planner/cost/link_costs.h"
 
 namespace ppplan::cost {
@@ -23,21 +25,56 @@ std::map<int, std::vector<int>> by_node(const spec::ClusterSpec& cluster, const 
   return out;
 }
 
+/// Cards of the smallest node that a group spans, when the cards of every node share NVLink; 0 else.
+std::size_t on_nvlink(const spec::ClusterSpec& cluster, const std::vector<int>& group) {
+  std::size_t least = group.size();
+  for (const auto& [node, members] : by_node(cluster, group)) {
+    if (members.size() < 2 || group_link(cluster, members) != spec::LinkKind::nvlink) return 0;
+    least = std::min(least, members.size());
+  }
+  return least;
+}
+
 /// NCCL keeps multicast buffers for the cards of each node, also where the group spans several (vllm issue 16766).
 bool on_fabric(const spec::ClusterSpec& cluster, const std::vector<int>& group) {
   const bool recent = std::all_of(group.begin(), group.end(), [&](int index) {
     const int capability = device_of(cluster, index).compute_capability;
     return capability >= hopper && capability < after_blackwell_servers;
   });
-  const auto nodes = by_node(cluster, group);
-  return recent && std::all_of(nodes.begin(), nodes.end(), [&](const auto& node) {
-           return node.second.size() > 1 && group_link(cluster, node.second) == spec::LinkKind::nvlink;
-         });
+  return recent && on_nvlink(cluster, group) > 0;
+}
+
+/// What channels over NVLink take without multicast, which small groups have few of.
+double channel_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  std::size_t cards = 0;
+  for (const std::vector<int>& group : stage.devices) cards = std::max(cards, on_nvlink(plan.cluster, group));
+  if (static_cast<double>(cards) < rules.value("nvlink_channels_from")) return 0;
+  return static_cast<double>(cards) * rules.value("nvlink_channel_bytes");
 }
 
 bool on_one_node(const spec::ClusterSpec& cluster, const spec::Stage& stage) {
   return std::all_of(stage.devices.begin(), stage.devices.end(),
                      [&](const std::vector<int>& group) { return by_node(cluster, group).size() == 1; });
+}
+
+std::optional<input::Node> listed(const spec::Device& device) {
+  for (const input::Node& card : catalog::gpus().root().at("gpus").items())
+    if (card.at("name").text() == device.name) return card;
+  return std::nullopt;
+}
+
+/// GeForce cards don't read each other's memory over PCIe.
+bool is_geforce(const spec::Device& device) {
+  const auto card = listed(device);
+  const auto names = card ? card->find("reported_as") : std::nullopt;
+  return names && !names->items().empty() && names->items().front().text().find("GeForce") != std::string::npos;
+}
+
+bool reduces_itself(const spec::ClusterSpec& cluster, const std::vector<int>& group) {
+  const std::size_t ranks = group.size();
+  if (by_node(cluster, group).size() > 1 || (ranks != 2 && ranks != 4 && ranks != 6 && ranks != 8)) return false;
+  if (group_link(cluster, group) == spec::LinkKind::nvlink) return true;
+  return ranks == 2 && !is_geforce(device_of(cluster, group.front()));
 }
 
 bool fuses_norm(const spec::Plan& plan) {
@@ -47,6 +84,19 @@ bool fuses_norm(const spec::Plan& plan) {
 
 }  // namespace
 
+bool shares_host_memory(const spec::Plan& plan, const spec::Stage& stage) {
+  const auto card = listed(device_of(plan.cluster, stage.devices.front().front()));
+  return card && card->find("integrated");
+}
+
+double collective_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  constexpr double all_reduces = 2;
+  if (plan.parallel.tp == 1) return 0;
+  const bool by_nccl = std::any_of(stage.devices.begin(), stage.devices.end(),
+                                   [&](const std::vector<int>& group) { return !reduces_itself(plan.cluster, group); });
+  return by_nccl ? all_reduces * plan.parallel.tp * rules.value("collective_graph_bytes") : 0;
+}
+
 CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage& stage,
                                        const engines::MemoryRules& rules) {
   CommunicatorMemory out;
@@ -54,13 +104,16 @@ CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage
                            [&](const std::vector<int>& group) { return on_fabric(plan.cluster, group); });
   const bool counted = rules.is("communicators_in_budget");
   double inside = plan.parallel.tp > 1 ? rules.value("non_torch_group_bytes") : 0;
+  const double channels = out.fabric ? 0 : channel_bytes(plan, stage, rules);
+  if (counted) inside += channels;
   if (out.fabric)
     inside += rules.value("fabric_group_bytes") + (counted ? rules.value("fabric_communicator_bytes") : 0);
   if (out.fabric && fuses_norm(plan) && on_one_node(plan.cluster, stage))
     inside += rules.value("fusion_workspace_bytes");
   const bool alone = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp == 1;
   const double outside =
-      alone || counted ? 0 : rules.value(out.fabric ? "fabric_communicator_bytes" : "communicator_bytes");
+      alone || counted ? 0 : channels + rules.value(out.fabric ? "fabric_communicator_bytes" : "communicator_bytes");
+  out.fabric = out.fabric || channels > 0;
   out.inside_bytes = std::llround(inside);
   out.outside_bytes = std::llround(outside);
   return out;
@@ -69,8 +122,10 @@ CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage
 std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
                              const CommunicatorMemory& communicators) {
   const bool samples = stage.end_layer == static_cast<int>(plan.model.layers.size());
-  return std::llround(rules.value("non_torch_bytes") + (samples ? rules.value("non_torch_sampler_bytes") : 0)) +
-         communicators.inside_bytes;
+  double sum = rules.value("non_torch_bytes") + (samples ? rules.value("non_torch_sampler_bytes") : 0);
+  if (!plan.engine.enforce_eager) sum += rules.value("compile_bytes");
+  if (shares_host_memory(plan, stage)) sum += rules.value("integrated_host_bytes");
+  return std::llround(sum) + communicators.inside_bytes;
 }
 
 }  // namespace ppplan::cost

@@ -22,10 +22,18 @@ struct CommunicatorMemory {
   std::int64_t outside_bytes = 0;
   bool fabric = false;
 };
+/// Its memory is the host's, so that the server's own processes count as memory in use.
+bool shares_host_memory(const spec::Plan& plan, const spec::Stage& stage);
+/// What NCCL keeps for the all-reduces of one layer in one captured graph, two a layer: r bytes for each of the ranks.
+/// 0 where vLLM's own all-reduce does them: on one node, 2, 4, 6 or 8 ranks, all on NVLink, or two that reach each
+/// other's memory over PCIe, which GeForce cards don't. Source: distributed/device_communicators/custom_all_reduce.py
+/// of v0.8.5.
+double collective_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage& stage,
                                        const engines::MemoryRules& rules);
-/// All that the profile run finds outside of PyTorch on a card of the stage: the engine's workspaces and what
-/// `communicators` hold inside.
+/// All that the profile run finds outside of the model's tensors on a card of the stage: the engine's workspaces, what
+/// compilation takes of it (half of what a first start-up does; none with enforce_eager), processes of an integrated
+/// card's host, and what `communicators` hold inside.
 std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
                              const CommunicatorMemory& communicators);
 

@@ -17,7 +17,7 @@ double rounded_up(double value, double multiple) { return std::ceil(value / mult
 
 double latent_bytes(const spec::Plan& plan, const spec::Attention& a) {
   if (a.kind != AttentionKind::mla) return 0;
-  const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
+  const engines::MemoryRules& rules = engines::memory_rules(plan);
   const spec::ModelSpec& model = plan.model;
   const double plain = spec::bytes_per_element(model.activation_dtype);
   const double heads = 1.0 * a.heads / plan.parallel.tp;
@@ -71,7 +71,7 @@ double table_bytes(const spec::ModelSpec& model, int dims) {
 /// Before 0.5.5 every layer of Gemma 2 made a table of its own.
 bool own_tables(const spec::Plan& plan) {
   return plan.model.architecture == "Gemma2ForCausalLM" &&
-         !engines::memory_rules(plan.provenance.vllm).is("gemma2_rotary_tables_shared");
+         !engines::memory_rules(plan).is("gemma2_rotary_tables_shared");
 }
 
 }  // namespace

@@ -106,8 +106,11 @@ struct Beside {
   std::int64_t bytes = 0;
   std::int64_t warm_up_bytes = 0;    // of bytes: reserved by the sampler's second run beyond what it was counted with
   bool fabric = false;               // communicators with multicast buffers
+  bool compiles = false;             // in the profile run
+  bool integrated = false;           // the card shares the host's memory
   std::int64_t non_torch_bytes = 0;  // of the budget: what the profile run finds outside of PyTorch
   bool graphs_in_budget = false;
+  double graphs_doubt_bytes = 0;  // half of what graphs differ by with the driver, which isn't asked for
 };
 
 Beside beside(const spec::Plan& plan, const spec::Stage& stage, const ActivationMemory& activation,
@@ -122,8 +125,12 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
   out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
               out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;
+  out.compiles = !plan.engine.enforce_eager;
+  out.integrated = shares_host_memory(plan, stage);
   out.non_torch_bytes = non_torch_bytes(plan, stage, rules, communicators);
   out.graphs_in_budget = graphs_in_budget(plan);
+  out.graphs_doubt_bytes =
+      rules.value("cuda_graph_driver_bytes") * static_cast<double>(captured_layers(plan, stage, rules));
   return out;
 }
 
@@ -141,8 +148,10 @@ double budget_doubt(const spec::StageMemory& m, const ActivationMemory& activati
   }
   if (!known.other && !host) sum += square(rules.value("non_torch_uncertainty_bytes"));
   if (!known.other && beside.fabric) sum += square(rules.value("fabric_uncertainty_bytes"));
+  if (!known.other && beside.compiles) sum += square(rules.value("compile_uncertainty_bytes"));
+  if (!known.other && beside.integrated) sum += square(rules.value("integrated_uncertainty_bytes"));
   if (!known.graphs && m.cuda_graph_bytes > 0 && beside.graphs_in_budget)
-    sum += square(rules.value("cuda_graph_uncertainty_bytes"));
+    sum += square(rules.value("cuda_graph_uncertainty_bytes")) + square(beside.graphs_doubt_bytes);
   return sum;
 }
 
@@ -154,7 +163,7 @@ double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const
   if (beside.fabric) sum += square(rules.value("fabric_uncertainty_bytes"));
   if (m.cuda_graph_bytes > 0 && !beside.graphs_in_budget)
     sum += known.graphs ? square(rules.value("repeat_uncertainty_bytes"))
-                        : square(rules.value("cuda_graph_uncertainty_bytes"));
+                        : square(rules.value("cuda_graph_uncertainty_bytes")) + square(beside.graphs_doubt_bytes);
   return sum;
 }
 
@@ -211,7 +220,7 @@ int kv_end(const spec::Plan& plan, const spec::Stage& stage) {
 }
 
 spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout) {
-  const MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
+  const MemoryRules& rules = engines::memory_rules(plan);
   const bool host = on_host(plan, stage);
   const Corrected known = corrected(plan, stage, rules);
   const ActivationMemory activation = activation_memory(plan, stage, rules);

@@ -55,7 +55,7 @@ Item largest_item(const spec::Plan& plan, const Node& data, const MemoryRules& r
 EncoderLoad encoder_load(const spec::Plan& plan) {
   const auto data = encoder_of(plan.model.architecture);
   if (!data) return {};
-  const MemoryRules& rules = memory_rules(plan.provenance.vllm);
+  const MemoryRules& rules = memory_rules(plan);
   const std::int64_t batch = plan.micro_batching.max_num_batched_tokens;
   const Item item = largest_item(plan, *data, rules);
   EncoderLoad out;

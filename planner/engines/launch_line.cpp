@@ -9,7 +9,7 @@ spec::Launch launch_line(const spec::Plan& plan) {
   const Words flags = server_flags(plan);
   words.insert(words.end(), flags.begin(), flags.end());
   spec::Launch launch;
-  launch.env = partition_environment(plan);
+  launch.env = engine_environment(plan);
   const std::vector<int> nodes = nodes_by_rank(plan);
   if (nodes.size() == 1)
     launch.env.merge(device_environment(plan, nodes.front()));

@@ -54,7 +54,7 @@ NodeCommand command_of(const spec::Plan& plan, int node) {
   const int ranks = plan.parallel.pp * plan.parallel.tp * plan.parallel.dp;
   out.gpus = out.devices.empty() ? ranks : static_cast<int>(out.devices.size());
   out.env = device_environment(plan, node);
-  out.env.merge(partition_environment(plan));
+  out.env.merge(engine_environment(plan));
   out.words = {"vllm", "serve", spec::served_name(plan.model.name)};
   const Words flags = server_flags(plan);
   out.words.insert(out.words.end(), flags.begin(), flags.end());

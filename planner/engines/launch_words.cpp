@@ -141,9 +141,12 @@ std::map<std::string, std::string> device_environment(const spec::Plan& plan, in
   return {{"CUDA_DEVICE_ORDER", "PCI_BUS_ID"}, {"CUDA_VISIBLE_DEVICES", joined(visible)}};
 }
 
-std::map<std::string, std::string> partition_environment(const spec::Plan& plan) {
-  if (plan.parallel.pp == 1) return {};
-  return {{"VLLM_PP_LAYER_PARTITION", partition_text(plan.partition)}};
+std::map<std::string, std::string> engine_environment(const spec::Plan& plan) {
+  std::map<std::string, std::string> out;
+  if (plan.parallel.pp > 1) out["VLLM_PP_LAYER_PARTITION"] = partition_text(plan.partition);
+  if (plan.engine.generation == "V0") out["VLLM_USE_V1"] = "0";
+  if (!plan.engine.runner.empty()) out["VLLM_USE_V2_MODEL_RUNNER"] = plan.engine.runner == "V2" ? "1" : "0";
+  return out;
 }
 
 std::string joined(const std::vector<int>& numbers) { return partition_text(numbers); }

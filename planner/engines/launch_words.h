@@ -30,7 +30,7 @@ std::vector<int> visible_devices(const spec::Plan& plan, int node);
 /// the node are of one kind.
 std::map<std::string, std::string> device_environment(const spec::Plan& plan, int node);
 /// VLLM_PP_LAYER_PARTITION, where there is more than one stage.
-std::map<std::string, std::string> partition_environment(const spec::Plan& plan);
+std::map<std::string, std::string> engine_environment(const spec::Plan& plan);
 
 /// "0,1,2".
 std::string joined(const std::vector<int>& numbers);

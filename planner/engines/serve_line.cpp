@@ -238,22 +238,13 @@ void read_environment(const Words& words, std::size_t end, ServeLine& out) {
                           "no such command");
 }
 
-/// Variables that choose another engine or model runner than the version does itself, which the account follows.
+/// A variable that chooses an engine which the account of that version doesn't follow.
 void warn_of_engine(ServeLine& out, const std::string& version) {
-  const auto chosen = [&](const char* name) {
-    const auto found = out.env.find(name);
-    return found == out.env.end() ? std::string() : found->second;
-  };
-  const auto warn = [&](const std::string& word, const std::string& what) {
-    out.warnings.push_back(word + " chooses " + what +
-                           ", whose memory is not counted here: the account is of what vLLM " + version +
-                           " takes by itself");
-  };
-  const VllmVersion asked = vllm_version(version);
-  const bool has_both = !(asked < vllm_version("0.8")) && asked < vllm_version("0.11");
-  if (has_both && chosen("VLLM_USE_V1") == "0") warn("VLLM_USE_V1=0", "engine V0");
-  const std::string runner = chosen("VLLM_USE_V2_MODEL_RUNNER");
-  if (!runner.empty()) warn("VLLM_USE_V2_MODEL_RUNNER=" + runner.substr(0, 20), "a model runner");
+  const auto chosen = out.env.find("VLLM_USE_V1");
+  if (chosen == out.env.end() || chosen->second != "1" || !(vllm_version(version) < vllm_version("0.8"))) return;
+  out.warnings.push_back(
+      "VLLM_USE_V1=1 chooses engine V1, whose memory is not counted here: the account is of what vLLM " + version +
+      " takes by itself");
 }
 
 bool is_digits(const std::string& text) {

@@ -99,11 +99,10 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   out.gpu_memory_utilization = rule("gpu_memory_utilization").number(0, 1);
   out.cuda_graphs_in_budget = rule("cuda_graphs_in_budget").boolean();
   out.default_split = rule("partition").text();
-  out.engine = rule(served.stages > 1 ? "pipeline_engine" : "engine").text();
-  const int capability = device.compute_capability;
-  if (capability > 0 && capability < rule("v0_below_compute_capability").count(0)) out.engine = "V0";
+  out.engine = engine_of(version, served.stages, device.compute_capability, served.generation);
   out.asynchronous = out.engine == "V1" && rule(served.stages > 1 ? "asynchronous_pipeline" : "asynchronous").boolean();
-  out.runner = served.model != nullptr ? default_runner(version, *served.model) : "V1";
+  const std::string own = served.model != nullptr ? default_runner(version, *served.model) : "V1";
+  out.runner = served.runner.empty() ? own : served.runner;
   if (out.engine == "V0")
     set_v0_limits(out, rule("v0"), served);
   else
@@ -112,6 +111,18 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   out.send_blocks_next = root.at("send_blocks_next").boolean();
   out.receive_buffers = root.at("receive_buffers").count();
   return out;
+}
+
+std::string engine_of(const std::string& version, int stages, int capability, const std::string& generation) {
+  if (generation == "V0" && vllm_rule(version, "has_v0").boolean()) return "V0";
+  if (capability > 0 && capability < vllm_rule(version, "v0_below_compute_capability").count(0)) return "V0";
+  return vllm_rule(version, stages > 1 ? "pipeline_engine" : "engine").text();
+}
+
+std::string engine_of(const spec::Plan& plan) {
+  const std::string version = plan.provenance.vllm.empty() ? newest_vllm() : plan.provenance.vllm;
+  const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
+  return engine_of(version, plan.parallel.pp, capability, plan.engine.generation);
 }
 
 std::string version_warning(const std::string& version) {

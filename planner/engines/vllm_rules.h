@@ -17,6 +17,8 @@ struct ServedAs {
   int stages = 1;
   int max_model_len = 8192;                // tokens; limits of the V0 engine follow it
   const spec::ModelSpec* model = nullptr;  // for the model runner, and sliding windows on V0; not owned
+  std::string generation = {};             // "V0" when that engine is asked for
+  std::string runner = {};                 // of engine V1, when one is asked for
 };
 
 struct VllmDefaults {
@@ -45,6 +47,11 @@ std::string latest_vllm_release();
 /// A version follows the rows that are not newer. Throws InputError for a version that is no version or older than the
 /// table.
 VllmDefaults vllm_defaults(const std::string& version, const spec::Device& device, const ServedAs& served = {});
+/// "V0" or "V1": what serves a pipeline of `stages` over cards of `capability` (tenths of the compute capability, 0 =
+/// not known) when `generation` is asked for ("" = nothing is).
+std::string engine_of(const std::string& version, int stages, int capability, const std::string& generation);
+/// The same of a plan.
+std::string engine_of(const spec::Plan& plan);
 /// One sentence when the rules of `version` are extrapolated (past newest_vllm()) or when it predates the table; ""
 /// else. Throws InputError for a version that is no version.
 std::string version_warning(const std::string& version);

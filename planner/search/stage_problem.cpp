@@ -17,7 +17,7 @@ namespace {
 
 // What one layer adds to a stage: its weights and, where they count, its CUDA graphs.
 double layer_bytes(const spec::Plan& plan, const engines::KvLayout& layout, int layer) {
-  const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
+  const engines::MemoryRules& rules = engines::memory_rules(plan);
   spec::Stage alone = plan.stages.front();
   alone.first_layer = layer;
   alone.end_layer = layer + 1;

@@ -65,8 +65,10 @@ struct EngineSettings {
   bool enforce_eager = false;
   std::optional<std::int64_t> kv_cache_memory_bytes = std::nullopt;  // per worker, instead of what the budget leaves
   bool expert_parallel = false;
-  bool draft = false;        // speculation with the model's own draft layers
-  std::string quantization;  // "fp8": weights are converted when loaded; "" as the checkpoint is
+  bool draft = false;             // speculation with the model's own draft layers
+  std::string quantization = {};  // "fp8": weights are converted when loaded; "" as the checkpoint is
+  std::string generation = {};    // "V0": vLLM's older engine is asked for where a version has both; "" its own choice
+  std::string runner = {};        // "V1" or "V2": the model runner that is asked for; "" the version's own choice
   bool operator==(const EngineSettings&) const = default;
 };
 

@@ -125,6 +125,8 @@ Json engine_json(const EngineSettings& engine) {
   out["expert_parallel"] = engine.expert_parallel;
   out["draft"] = engine.draft;
   out["quantization"] = engine.quantization;
+  if (!engine.generation.empty()) out["generation"] = engine.generation;
+  if (!engine.runner.empty()) out["runner"] = engine.runner;
   return out;
 }
 

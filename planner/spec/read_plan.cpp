@@ -231,6 +231,8 @@ EngineSettings engine_from(const Node& node) {
   out.expert_parallel = node.at("expert_parallel").boolean();
   out.draft = node.at("draft").boolean();
   out.quantization = node.at("quantization").text();
+  if (const auto generation = node.find("generation")) out.generation = generation->text();
+  if (const auto runner = node.find("runner")) out.runner = runner->text();
   return out;
 }
 

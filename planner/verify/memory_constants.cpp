@@ -27,12 +27,14 @@ std::vector<int> numbers(const std::string& text) {
 struct Row {
   std::vector<int> since;
   double value = 0;
+  bool v1_only = false;
 };
 
 std::map<std::string, std::vector<Row>> rows() {
   std::map<std::string, std::vector<Row>> out;
   for (const input::Node& row : catalog::memory().root().at("constants").items())
-    out[row.at("name").text()].push_back({numbers(row.at("since").text()), row.at("value").number()});
+    out[row.at("name").text()].push_back(
+        {numbers(row.at("since").text()), row.at("value").number(), row.find("engine").has_value()});
   return out;
 }
 
@@ -40,13 +42,13 @@ std::map<std::string, std::vector<Row>> rows() {
 
 std::vector<int> version_numbers(const std::string& text) { return numbers(text); }
 
-double memory_constant(const std::string& name, const std::string& version) {
+double memory_constant(const std::string& name, const std::string& version, bool v0) {
   static const std::map<std::string, std::vector<Row>> known = rows();
   const std::vector<int> asked = version.empty() ? std::vector<int>{1 << 20} : numbers(version);
   std::optional<Row> best;
   if (const auto found = known.find(name); found != known.end())
     for (const Row& row : found->second)
-      if (row.since <= asked && (!best || best->since <= row.since)) best = row;
+      if (row.since <= asked && !(v0 && row.v1_only) && (!best || best->since <= row.since)) best = row;
   if (!best) throw input::InputError("catalog:memory.json", "/constants", "a row named " + name, "none");
   return best->value;
 }

@@ -149,6 +149,19 @@ void read_widths(const Node& model, PlanFacts& plan) {
                        width_facts(run, plan, hidden));
 }
 
+/// Needs parallel, version and the devices of the inputs.
+void read_served(const Node& inputs, PlanFacts& plan) {
+  const auto engine = inputs.find("engine");
+  const auto asked = [&](const char* key) {
+    const auto found = engine ? engine->find(key) : std::nullopt;
+    return found ? found->text() : std::string();
+  };
+  const std::string runner = asked("runner");
+  plan.runner_v2 = runner.empty() ? runs_on_v2(inputs.at("model"), plan.vllm) : runner == "V2";
+  const std::int64_t capability = plan.input_devices.empty() ? 0 : plan.input_devices.front().compute_capability;
+  plan.v0 = runs_on_v0(plan.vllm, plan.pp, capability, asked("generation") == "V0");
+}
+
 void read_inputs(const Node& inputs, PlanFacts& plan) {
   plan.input_devices = read_devices(inputs.at("cluster").at("devices"));
   plan.slowest_link_bytes_per_s = slowest_link(inputs.at("cluster"));
@@ -156,7 +169,7 @@ void read_inputs(const Node& inputs, PlanFacts& plan) {
   read_engine(inputs, plan);
   const auto architecture = inputs.at("model").find("architecture");
   plan.gpt_oss = architecture && architecture->text() == "GptOssForCausalLM";
-  plan.runner_v2 = runs_on_v2(inputs.at("model"), plan.vllm);
+  read_served(inputs, plan);
   read_kept(inputs.at("model"), plan);
   read_widths(inputs.at("model"), plan);
   plan.max_model_len = count(inputs, "max_model_len");

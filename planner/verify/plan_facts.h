@@ -82,6 +82,7 @@ struct PlanFacts {
   std::string vllm;                             // whose rules; "" = the newest
   bool gpt_oss = false;                         // captures more graphs than others
   bool runner_v2 = false;                       // vLLM's model runner V2 serves the model
+  bool v0 = false;                              // engine V0 does
   std::int64_t max_position = 0;                // of the model; 0 = not stated
   std::vector<std::vector<double>> kept_bytes;  // [stage][layer]: what the engine keeps beside the weights on a rank
   double rotary_bytes = 0;                      // on every rank

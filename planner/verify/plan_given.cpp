@@ -11,6 +11,7 @@
 #include <string>
 #include <utility>
 
+#include "planner/catalog/catalog.h"
 #include "planner/verify/activation_facts.h"
 #include "planner/verify/claim.h"
 #include "planner/verify/memory_constants.h"
@@ -64,12 +65,22 @@ Check causes_claim(const PlanFacts& plan) {
   return claim.check();
 }
 
+/// Of a card that has no memory of its own.
+bool is_integrated(const std::string& name) {
+  for (const input::Node& card : catalog::gpus().root().at("gpus").items())
+    if (card.at("name").text() == name) return card.find("integrated").has_value();
+  return false;
+}
+
 /// Bytes that the profile run finds outside of PyTorch, as far as they are the same for every group of cards.
 double outside_torch(const PlanFacts& plan, const StageFacts& stage) {
-  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm); };
+  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
   if (on_host(plan, stage)) return 0;
   return constant("non_torch_bytes") + (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
-         (plan.tp > 1 ? constant("non_torch_group_bytes") : 0);
+         (plan.tp > 1 ? constant("non_torch_group_bytes") : 0) + (plan.enforce_eager ? 0 : constant("compile_bytes")) +
+         (is_integrated(plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].name)
+              ? constant("integrated_host_bytes")
+              : 0);
 }
 
 /// What a group's fast links add to that at most.
@@ -77,8 +88,8 @@ double fabric_most(const PlanFacts& plan, const StageFacts& stage) {
   if (plan.tp == 1 || on_host(plan, stage)) return 0;
   double sum = 0;
   for (const char* name : {"fabric_group_bytes", "fabric_communicator_bytes", "fusion_workspace_bytes"})
-    sum += memory_constant(name, plan.vllm);
-  return sum;
+    sum += memory_constant(name, plan.vllm, plan.v0);
+  return std::max(sum, static_cast<double>(plan.tp) * memory_constant("nvlink_channel_bytes", plan.vllm, plan.v0));
 }
 
 /// Rounding: a byte of each of three figures.

@@ -41,9 +41,9 @@ double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partiti
     moved.stages[s].end_layer = layer += partition[s];
   }
   const KvPool pool = kv_pool(moved);
-  const bool graphs = !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm) != 0;
-  const double base =
-      memory_constant("cuda_graph_base_bytes", plan.vllm) + memory_constant("cuda_graph_estimate_bytes", plan.vllm);
+  const bool graphs = !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm, plan.v0) != 0;
+  const double base = memory_constant("cuda_graph_base_bytes", plan.vllm, plan.v0) +
+                      memory_constant("cuda_graph_estimate_bytes", plan.vllm, plan.v0);
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];

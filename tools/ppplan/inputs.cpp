@@ -104,6 +104,8 @@ spec::EngineSettings engine_of(const InputFlags& flags) {
   out.block_size = positive(flags.block_size, out.block_size, "--block-size");
   out.enforce_eager = flags.enforce_eager;
   out.expert_parallel = flags.expert_parallel;
+  out.generation = flags.generation;
+  out.runner = flags.runner;
   if (!flags.kv_cache_memory_bytes.empty())
     out.kv_cache_memory_bytes =
         static_cast<std::int64_t>(spec::parse_bytes(flags.kv_cache_memory_bytes, "--kv-cache-memory-bytes"));
@@ -197,6 +199,10 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
   app.add_option("--block-size", flags.block_size, "tokens of a KV block");
   app.add_flag("--enforce-eager", flags.enforce_eager, "no CUDA graphs");
   app.add_option("--kv-cache-memory-bytes", flags.kv_cache_memory_bytes, "KV cache of every device, like 8GiB");
+  app.add_option("--vllm-engine", flags.generation, "V0: the older engine, as VLLM_USE_V1=0 asks for it")
+      ->check(CLI::IsMember({"V0"}));
+  app.add_option("--model-runner", flags.runner, "V1 or V2, as VLLM_USE_V2_MODEL_RUNNER asks for it")
+      ->check(CLI::IsMember({"V1", "V2"}));
   app.add_flag("--enable-expert-parallel", flags.expert_parallel, "whole experts on each rank instead of slices");
   app.add_option("--calibration", flags.calibrations, "what doctor or compare measured of a start-up; repeatable");
   app.add_option("--vllm", flags.vllm, "whose rules to follow, e.g. 0.26");

@@ -65,6 +65,13 @@ ToldFlags told_by(const engines::ServeLine& line) {
     if (value_of(line, theirs) == "true") out[ours] = "";
   if (value_of(line, "--quantization") == "fp8") out["--quantization"] = "fp8";
   if (value_of(line, "--kv-cache-dtype").starts_with("fp8")) out["--kv-dtype"] = "fp8";
+  const auto env = [&](const char* name) {
+    const auto found = line.env.find(name);
+    return found == line.env.end() ? std::string() : found->second;
+  };
+  if (env("VLLM_USE_V1") == "0") out["--vllm-engine"] = "V0";
+  if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
+    out["--model-runner"] = runner == "1" ? "V2" : "V1";
   if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
     out["--partition"] = partition->second;
   if (const std::string version = engines::image_version(line.image); !version.empty()) out["--vllm"] = version;
