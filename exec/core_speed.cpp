@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <array>
 #include <barrier>
 
 #include "exec/cores.h"
@@ -17,7 +16,6 @@ namespace {
 constexpr int kRows = 64;
 constexpr int kInputs = 256;
 constexpr int kOutputs = 512;
-constexpr std::size_t kRuns = 31;
 
 double seconds_on(clockid_t clock) {
   timespec time{};
@@ -32,17 +30,17 @@ Yardstick::Yardstick() : in_(kRows * kInputs), weight_(kOutputs * kInputs), out_
   fill_uniform(weight_.data(), weight_.size(), stream(0, {1}), 0.0f, 1.0f);
 }
 
-double Yardstick::seconds() {
+double Yardstick::median_s(std::size_t runs) {
   const auto product = [this] {
     const RunTime start = thread_time();
     kernels::host::operations().linear(in_.data(), weight_.data(), nullptr, kRows, kInputs, kOutputs, out_.data());
     return (thread_time() - start).processor_s;
   };
   product();
-  std::array<double, kRuns> runs{};
-  std::ranges::generate(runs, product);
-  std::ranges::nth_element(runs, runs.begin() + kRuns / 2);
-  return runs[kRuns / 2];
+  std::vector<double> seconds(runs);
+  std::ranges::generate(seconds, product);
+  std::ranges::nth_element(seconds, seconds.begin() + static_cast<std::ptrdiff_t>(runs / 2));
+  return seconds[runs / 2];
 }
 
 std::vector<double> yardstick_seconds(const std::vector<int>& cores) {

@@ -18,10 +18,20 @@ class Yardstick {
  public:
   Yardstick();
   /// Of the calling thread's processor time: the median of 31 products, after one that is not counted.
-  double seconds();
+  double seconds() { return median_s(31); }
+  /// The same of one product: half a millisecond, short enough to look between two operations.
+  double glance_s() { return median_s(1); }
 
  private:
+  double median_s(std::size_t runs);
+
   kernels::host::Buffer in_, weight_, out_;
+};
+
+/// A glance at the yardstick while a run went on.
+struct SpeedSample {
+  double yardstick_s = 0;
+  int others = 0;  // other cores of the run that computed meanwhile
 };
 
 /// The yardstick of each of `cores`, all of them busy with it at once. Throws InputError for a core that is not

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <string>
@@ -23,6 +24,9 @@ using kernels::host::Buffer;
 using kernels::host::LayerBatch;
 using kernels::host::LayerShape;
 
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::milliseconds kBetweenLooks{40};
 constexpr std::uint64_t kTokens = 6;  // a name below the seed, besides those of host_weights.cpp and host_stage.cpp
 
 bool returns_tokens(const schedule::Op& op) { return op.key.kind == traces::OpKind::token_return; }
@@ -103,6 +107,9 @@ struct StagePlace {
   std::vector<float*> input_of;   // [micro-batch]
   std::vector<float*> output_of;  // [micro-batch]
   RunTime compute_time;           // of all ops so far
+  Yardstick yardstick;
+  std::vector<SpeedSample> speeds;
+  Clock::time_point next_look = {};
 };
 
 }  // namespace
@@ -131,6 +138,8 @@ struct HostBackend::State {
       if (!place) continue;
       place->pool.reset();
       place->compute_time = {};
+      place->speeds.clear();
+      place->next_look = {};
     }
     for (std::size_t index = 0; index < count; ++index) {
       const spec::BatchShape& shape = run.micro_batches[index].shape;
@@ -203,6 +212,13 @@ struct HostBackend::State {
     place.pool.release(out);
   }
 
+  void look(StagePlace& place) {
+    if (Clock::now() < place.next_look) return;
+    const int others = run.only_stage ? static_cast<int>(places.size()) - 1 : computing.load(std::memory_order_relaxed);
+    place.speeds.push_back({place.yardstick.glance_s(), others});
+    place.next_look = Clock::now() + kBetweenLooks;
+  }
+
   // Of an activation.
   std::size_t floats_of(std::size_t index) const {
     return static_cast<std::size_t>(run.micro_batches[index].shape.tokens() * run.model.hidden);
@@ -222,6 +238,7 @@ struct HostBackend::State {
   std::vector<std::vector<int>> sampled;            // [micro-batch], on the last stage
   std::vector<std::vector<int>> returned;           // [micro-batch], on the first stage
   std::unique_ptr<std::atomic<bool>[]> has_returned;
+  std::atomic<int> computing = 0;  // compute ops under way
 };
 
 HostBackend::HostBackend(HostRun run) : state_(std::make_unique<State>(std::move(run))) {}
@@ -238,9 +255,13 @@ void HostBackend::compute(schedule::OpId, const schedule::Op& op) {
                                  traces::name(op.key.kind)));
   }
   StagePlace& place = state_->place(op.key.stage);
+  state_->look(place);
   const RunTime start = thread_time();
+  ++state_->computing;
   state_->forward(place, state_->index_of(op.key));
+  --state_->computing;
   place.compute_time += thread_time() - start;
+  state_->look(place);
 }
 
 void HostBackend::transfer(schedule::OpId id, const schedule::Op& send, const schedule::Op& recv, int slot) {
@@ -287,6 +308,12 @@ std::vector<RunTime> HostBackend::compute_times() const {
   std::vector<RunTime> times;
   for (const auto& place : state_->places) times.push_back(place ? place->compute_time : RunTime{});
   return times;
+}
+
+std::vector<std::vector<SpeedSample>> HostBackend::core_speeds() const {
+  std::vector<std::vector<SpeedSample>> speeds;
+  for (const auto& place : state_->places) speeds.push_back(place ? place->speeds : std::vector<SpeedSample>{});
+  return speeds;
 }
 
 std::vector<Logits> one_device_outputs(const HostRun& run) {

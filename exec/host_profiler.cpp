@@ -34,7 +34,6 @@ using Samples = std::vector<std::vector<Sample>>;  // [point]
 constexpr int kMeasuredRuns = 2;           // of a point in one round, after one that is not counted
 constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
 constexpr int kMessages = 16;              // of each size in one round
-constexpr double kAloneShare = 0.35;       // of the budget, for the rounds on one core; messages take some of the rest
 
 double quantile(std::vector<double> values, double fraction) {
   std::sort(values.begin(), values.end());
@@ -85,12 +84,8 @@ class Profiler {
     progress_(0, "weights and caches");
     make_probes();
     start_ = Clock::now();
-    repeat_until(kAloneShare, [this](std::size_t round) {
-      measure({round % options_.cores.size()}, alone_, "one core");  // each core in turn
-    });
-    const std::vector<std::size_t> all = all_of(options_.cores.size());
-    repeat_until(1.0, [&](std::size_t) {
-      measure(all, loaded_, "all cores");
+    repeat_in_budget([this](std::size_t round) {
+      measure(round % options_.cores.size());
       measure_messages();
     });
     return profile();
@@ -113,11 +108,11 @@ class Profiler {
     return indices;
   }
 
-  // Rounds until the next one would pass `share` of the budget; at least one.
+  // Rounds until the next one would pass the budget; at least one.
   template <typename Round>
-  void repeat_until(double share, Round round) {
+  void repeat_in_budget(Round round) {
     double longest_s = 0;
-    for (std::size_t count = 0; count == 0 || seconds_since(start_) + longest_s < share * options_.budget_s; ++count) {
+    for (std::size_t count = 0; count == 0 || seconds_since(start_) + longest_s < options_.budget_s; ++count) {
       const auto began = Clock::now();
       round(count);
       longest_s = std::max(longest_s, seconds_since(began));
@@ -132,12 +127,16 @@ class Profiler {
     return order;
   }
 
-  void measure(const std::vector<std::size_t>& cores, Samples& into, const std::string& what) {
+  // Some points on one core and then on all, so that both see the machine in the same state: it drifts over seconds.
+  void measure(std::size_t alone) {
+    const std::vector<std::size_t> all = all_of(options_.cores.size());
     const std::vector<std::size_t> order = shuffled_points();
     for (std::size_t first = 0; first < order.size(); first += kPointsAtOnce) {
-      report(what);
       const auto some = std::span(order).subspan(first, std::min(kPointsAtOnce, order.size() - first));
-      measure_some(cores, some, into);
+      report("one core");
+      measure_some({alone}, some, alone_);
+      report("all cores");
+      measure_some(all, some, loaded_);
     }
   }
 
@@ -200,6 +199,7 @@ class Profiler {
   void add_operations(traces::Profile& profile) const {
     const double alone_yardstick_s = median_yardstick_s(alone_);
     profile.yardstick_s = median_yardstick_s(loaded_);
+    profile.alone_yardstick_s = alone_yardstick_s;
     profile.busy_cores = static_cast<int>(options_.cores.size());
     for (std::size_t i = 0; i < points_.size(); ++i) {
       traces::Operation operation = operation_of(options_.model, points_[i]);

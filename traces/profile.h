@@ -80,7 +80,8 @@ struct Profile {
   std::map<std::string, std::string> machine;  // cpu or gpu, driver, clock, date, command, load; not "device"
   double yardstick_s = 0;  // speed of the cores that `operations` are stated for: the seconds that the host backend's
                            // fixed piece of work took on them; 0 = not noted
-  int busy_cores = 0;      // that computed at once while the loaded times were taken; 0 = not noted
+  double alone_yardstick_s = 0;  // the same on one core while the others idled; 0 = not noted
+  int busy_cores = 0;            // that computed at once while the loaded times were taken; 0 = not noted
   std::vector<Operation> operations;
   std::vector<LinkSample> links;
   std::vector<Fit> fits;  // for operations of any shape

@@ -138,6 +138,7 @@ Json to_json(const Profile& profile) {
   out["machine"] = {{"device", profile.device}};
   for (const auto& [key, value] : profile.machine) out["machine"][key] = value;
   if (profile.yardstick_s > 0) out["yardstick_s"] = profile.yardstick_s;
+  if (profile.alone_yardstick_s > 0) out["alone_yardstick_s"] = profile.alone_yardstick_s;
   if (profile.busy_cores > 0) out["busy_cores"] = profile.busy_cores;
   out["operations"] = list(profile.operations);
   out["links"] = list(profile.links);
@@ -158,6 +159,7 @@ Profile profile_from_json(const Node& node) {
     }
   }
   if (const auto yardstick = node.find("yardstick_s")) out.yardstick_s = duration(*yardstick);
+  if (const auto alone = node.find("alone_yardstick_s")) out.alone_yardstick_s = duration(*alone);
   if (const auto busy = node.find("busy_cores")) out.busy_cores = busy->count();
   read_list(node, "operations", operation_from_json, out.operations);
   read_list(node, "links", link_from_json, out.links);

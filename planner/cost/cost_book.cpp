@@ -100,6 +100,7 @@ const LayerTimes& CostBook::layer_times(const spec::ModelSpec& model, const spec
     times.engine = entry.times.profile().engine;
     times.profile = entry.name;
     times.yardstick_s = entry.times.profile().yardstick_s;
+    times.alone_yardstick_s = entry.times.profile().alone_yardstick_s;
     times.busy_cores = entry.times.profile().busy_cores;
     best = std::move(times);
     break;

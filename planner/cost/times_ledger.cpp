@@ -1,6 +1,7 @@
 #include "planner/cost/times_ledger.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace ppplan::cost {
 namespace {
@@ -19,7 +20,7 @@ void TimesLedger::add(const LayerTimes& times) {
   origin_ = std::max(origin_, times.origin);
   engines_.insert(times.engine);
   profiles_.insert(times.profile);
-  yardsticks_s_.insert(times.yardstick_s);
+  yardsticks_s_.insert({times.yardstick_s, times.alone_yardstick_s});
   busy_cores_.insert(times.busy_cores);
 }
 
@@ -27,7 +28,8 @@ void TimesLedger::fill(spec::Provenance& provenance) const {
   provenance.costs = name(origin_);
   provenance.engine = joined(engines_);
   provenance.profile = joined(profiles_);
-  provenance.yardstick_s = yardsticks_s_.size() == 1 ? *yardsticks_s_.begin() : 0;
+  if (yardsticks_s_.size() == 1)
+    std::tie(provenance.yardstick_s, provenance.alone_yardstick_s) = *yardsticks_s_.begin();
   provenance.busy_cores = busy_cores_.size() == 1 ? *busy_cores_.begin() : 0;
 }
 

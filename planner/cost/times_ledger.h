@@ -3,6 +3,7 @@
 
 #include <set>
 #include <string>
+#include <utility>
 
 #include "planner/cost/cost_book.h"
 #include "planner/spec/plan.h"
@@ -21,7 +22,7 @@ class TimesLedger {
   double relative_error_ = 0;
   Origin origin_ = Origin::measured;
   std::set<std::string> engines_, profiles_;
-  std::set<double> yardsticks_s_;
+  std::set<std::pair<double, double>> yardsticks_s_;  // loaded, alone
   std::set<int> busy_cores_;
 };
 

@@ -158,12 +158,13 @@ struct Launch {
 };
 
 struct Provenance {
-  std::string costs;       // "measured", "fitted", "roofline": where the compute times come from
-  std::string engine;      // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
-  std::string profile;     // file or shipped profile; "" of a roofline
-  std::string vllm;        // whose rules: "0.26"
-  double yardstick_s = 0;  // speed of the cores that the times are stated for (traces::Profile); 0 = not known
-  int busy_cores = 0;      // that computed at once while the times were taken (traces::Profile); 0 = not known
+  std::string costs;             // "measured", "fitted", "roofline": where the compute times come from
+  std::string engine;            // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
+  std::string profile;           // file or shipped profile; "" of a roofline
+  std::string vllm;              // whose rules: "0.26"
+  double yardstick_s = 0;        // speed of the cores that the times are stated for (traces::Profile); 0 = not known
+  double alone_yardstick_s = 0;  // the same while the other cores idled; 0 = not known
+  int busy_cores = 0;            // that computed at once while the times were taken (traces::Profile); 0 = not known
   bool operator==(const Provenance&) const = default;
 };
 

@@ -71,6 +71,7 @@ Json provenance_json(const Provenance& provenance) {
               {"profile", provenance.profile},
               {"vllm", provenance.vllm}};
   if (provenance.yardstick_s > 0) out["yardstick_s"] = provenance.yardstick_s;
+  if (provenance.alone_yardstick_s > 0) out["alone_yardstick_s"] = provenance.alone_yardstick_s;
   if (provenance.busy_cores > 0) out["busy_cores"] = provenance.busy_cores;
   return out;
 }

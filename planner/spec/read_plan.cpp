@@ -274,12 +274,14 @@ Launch launch_from(const Node& node) { return {text_map(node.at("env")), node.at
 
 Provenance provenance_from(const Node& node) {
   const auto yardstick = node.find("yardstick_s");
+  const auto alone = node.find("alone_yardstick_s");
   const auto busy = node.find("busy_cores");
   return {node.at("costs").text(),
           node.at("engine").text(),
           node.at("profile").text(),
           node.at("vllm").text(),
           yardstick ? yardstick->number(0) : 0,
+          alone ? alone->number(0) : 0,
           busy ? busy->count() : 0};
 }
 

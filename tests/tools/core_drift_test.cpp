@@ -8,33 +8,56 @@ namespace {
 using tools::CoreDrift;
 using tools::CoreReading;
 
+spec::Provenance noted(double yardstick_s) {
+  spec::Provenance times;
+  times.yardstick_s = yardstick_s;
+  return times;
+}
+
+TEST(CoreDrift, HoldsAGlanceAgainstAsManyBusyCores) {
+  // Three cores took 6 ms each, one alone 3 ms: 5 ms beside one other is slower than the 4.5 ms of then, 6 ms beside
+  // two or more as fast as then.
+  spec::Provenance times = noted(6e-3);
+  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 0), 6e-3);  // nothing known of one core alone
+  times.alone_yardstick_s = 3e-3;
+  times.busy_cores = 3;
+  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 0), 3e-3);
+  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 1), 4.5e-3);
+  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 2), 6e-3);
+  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 5), 6e-3);
+  // The mean of 5 / 4.5 and 6 / 6; of 8 s on the processor in 10 s, 2 went to others.
+  const auto readings = tools::core_readings(times, {{{5e-3, 1}, {6e-3, 2}}}, {{8, 10}});
+  ASSERT_EQ(readings.size(), 1U);
+  EXPECT_DOUBLE_EQ(readings[0].slowdown, (5 / 4.5 + 1) / 2);
+  EXPECT_DOUBLE_EQ(readings[0].share_of_others, 0.2);
+}
+
 TEST(CoreDrift, IsTheMedianOverRepeatsOfEachStage) {
-  // Profiled at 2 ms. Stage 0: 1, 2, 4 ms -> 2 / 2; stage 1: 3, 3, 2 ms -> 3 / 2, and 0.1, 0.3, 0.2 went to others.
   const std::vector<std::vector<CoreReading>> readings{
-      {{1e-3, 0}, {3e-3, 0.1}}, {{4e-3, 0}, {3e-3, 0.3}}, {{2e-3, 0.5}, {2e-3, 0.2}}};
-  const CoreDrift drift = tools::core_drift(readings, 2e-3);
+      {{0.5, 0}, {1.5, 0.1}}, {{2, 0}, {1.5, 0.3}}, {{1, 0.5}, {1, 0.2}}};
+  const CoreDrift drift = tools::core_drift(noted(2e-3), readings);
   EXPECT_EQ(drift.slowdown, (std::vector<double>{1.0, 1.5}));
   EXPECT_EQ(drift.share_of_others, (std::vector<double>{0.0, 0.2}));
   EXPECT_EQ(drift.factors(), (std::vector<double>{1.0, 1.5 / 0.8}));
 }
 
 TEST(CoreDrift, IsNotKnownWithoutAYardstickInTheProfile) {
-  const CoreDrift drift = tools::core_drift({{{1e-3, 0}}}, 0);
+  const CoreDrift drift = tools::core_drift(noted(0), {{{1, 0}}});
   EXPECT_TRUE(drift.slowdown.empty());
   EXPECT_FALSE(drift.trusted());
   EXPECT_EQ(tools::drift_text(drift, 1), "");
 }
 
 TEST(CoreDrift, IsTrustedOnlyNearTheProfile) {
-  const auto at = [](double yardstick_s, double share) {
-    return tools::core_drift({{{1e-3, 0}, {yardstick_s, share}}}, 1e-3);
+  const auto at = [](double slowdown, double share) {
+    return tools::core_drift(noted(1e-3), {{{1, 0}, {slowdown, share}}});
   };
-  EXPECT_TRUE(at(1.39e-3, 0).trusted());
-  EXPECT_TRUE(at(1e-3 / 1.39, 0).trusted());
-  EXPECT_FALSE(at(1.41e-3, 0).trusted());
-  EXPECT_FALSE(at(1e-3 / 1.41, 0).trusted());
-  EXPECT_FALSE(at(1.2e-3, 0.2).trusted());  // 1.5 in all
-  EXPECT_NE(tools::drift_text(at(2e-3, 0), 1).find("profile anew"), std::string::npos);
+  EXPECT_TRUE(at(1.39, 0).trusted());
+  EXPECT_TRUE(at(1 / 1.39, 0).trusted());
+  EXPECT_FALSE(at(1.41, 0).trusted());
+  EXPECT_FALSE(at(1 / 1.41, 0).trusted());
+  EXPECT_FALSE(at(1.2, 0.2).trusted());  // 1.5 in all
+  EXPECT_NE(tools::drift_text(at(2, 0), 1).find("profile anew"), std::string::npos);
 }
 
 TEST(CoreDrift, SlowsEachStageByItsOwnCore) {

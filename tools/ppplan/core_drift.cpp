@@ -45,16 +45,36 @@ bool CoreDrift::trusted() const {
   return !slowdown.empty() && std::ranges::all_of(factors(), near);
 }
 
-CoreDrift core_drift(const std::vector<std::vector<CoreReading>>& readings, double profiled_s) {
+double yardstick_then_s(const spec::Provenance& times, int others) {
+  const int most = times.busy_cores - 1;
+  if (most < 1 || !(times.alone_yardstick_s > 0)) return times.yardstick_s;
+  const double idle = 1 - static_cast<double>(std::min(others, most)) / most;
+  return times.yardstick_s - idle * (times.yardstick_s - times.alone_yardstick_s);
+}
+
+std::vector<CoreReading> core_readings(const spec::Provenance& times,
+                                       const std::vector<std::vector<exec::SpeedSample>>& glances,
+                                       const std::vector<exec::RunTime>& computed) {
+  std::vector<CoreReading> out;
+  for (std::size_t s = 0; s < computed.size(); ++s) {
+    double slowdowns = 0;
+    for (const exec::SpeedSample& glance : glances[s])
+      slowdowns += glance.yardstick_s / yardstick_then_s(times, glance.others);
+    out.push_back({slowdowns / static_cast<double>(glances[s].size()), computed[s].share_of_others()});
+  }
+  return out;
+}
+
+CoreDrift core_drift(const spec::Provenance& times, const std::vector<std::vector<CoreReading>>& readings) {
   CoreDrift out;
-  if (!(profiled_s > 0)) return out;
+  if (!(times.yardstick_s > 0) || readings.empty()) return out;
   for (std::size_t stage = 0; stage < readings.front().size(); ++stage) {
     const auto median_of = [&](double CoreReading::*figure) {
       std::vector<double> values;
       for (const auto& repeat : readings) values.push_back(repeat[stage].*figure);
       return median(std::move(values));
     };
-    out.slowdown.push_back(median_of(&CoreReading::yardstick_s) / profiled_s);
+    out.slowdown.push_back(median_of(&CoreReading::slowdown));
     out.share_of_others.push_back(median_of(&CoreReading::share_of_others));
   }
   return out;

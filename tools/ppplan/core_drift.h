@@ -4,15 +4,24 @@
 #include <string>
 #include <vector>
 
+#include "exec/core_speed.h"
 #include "planner/spec/plan.h"
 
 namespace ppplan::tools {
 
 /// One core during one repeat.
 struct CoreReading {
-  double yardstick_s = 0;      // mean of before and after
+  double slowdown = 1;         // yardstick now / then, the mean over the repeat
   double share_of_others = 0;  // of its time while it computed
 };
+
+/// What the yardstick takes on a core as fast as then while `others` of the other cores compute: between the alone and
+/// the loaded time as schedule.h says of operations. 0 when the times don't tell.
+double yardstick_then_s(const spec::Provenance& times, int others);
+/// [stage]: of one repeat, from the glances at each core and the time that its operations took.
+std::vector<CoreReading> core_readings(const spec::Provenance& times,
+                                       const std::vector<std::vector<exec::SpeedSample>>& glances,
+                                       const std::vector<exec::RunTime>& computed);
 
 struct CoreDrift {
   /// Cores further off than this tell of another machine or a busy one, and no single number can carry times there.
@@ -26,8 +35,8 @@ struct CoreDrift {
   bool trusted() const;
 };
 
-/// `readings` [repeat][stage], at least one. `profiled_s` as in spec::Provenance; 0 gives a drift that is not known.
-CoreDrift core_drift(const std::vector<std::vector<CoreReading>>& readings, double profiled_s);
+/// `readings` [repeat][stage]; none, or times without a yardstick, give a drift that is not known.
+CoreDrift core_drift(const spec::Provenance& times, const std::vector<std::vector<CoreReading>>& readings);
 /// The plan with compute times longer by `factors` [stage].
 spec::Plan slowed(spec::Plan plan, const std::vector<double>& factors);
 /// One or two lines for people; "" when the drift is not known.

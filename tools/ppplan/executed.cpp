@@ -118,14 +118,6 @@ std::vector<int> cores_of(const spec::Plan& plan) {
   return cores;
 }
 
-std::vector<CoreReading> readings(const std::vector<double>& before_s, const std::vector<double>& after_s,
-                                  const std::vector<exec::RunTime>& times) {
-  std::vector<CoreReading> out;
-  for (std::size_t s = 0; s < times.size(); ++s)
-    out.push_back({(before_s[s] + after_s[s]) / 2, times[s].share_of_others()});
-  return out;
-}
-
 }  // namespace
 
 void follow_cores(Execution& execution, const spec::Plan& plan, cost::Phase phase, int count) {
@@ -142,21 +134,18 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
   run.cores = cores_of(plan);
   exec::HostBackend backend(run);
   std::vector<std::vector<CoreReading>> cores_seen;
-  std::vector<double> before_s;
   // The first run touches every page for the first time; it is not counted.
   for (int r = -1; r < repeats; ++r) {
     backend.reset();
     traces::Timeline timeline = exec::run_schedule(out.predicted.schedule, backend);
-    std::vector<double> after_s = exec::yardstick_seconds(run.cores);
     if (r >= 0) {
       out.measured.push_back(std::move(timeline));
-      cores_seen.push_back(readings(before_s, after_s, backend.compute_times()));
+      cores_seen.push_back(core_readings(plan.provenance, backend.core_speeds(), backend.compute_times()));
     }
-    before_s = std::move(after_s);
     step((r + 2.0) / (repeats + 2.0));
   }
   out.outputs_match = backend.outputs() == exec::one_device_outputs(run);
-  out.drift = core_drift(cores_seen, plan.provenance.yardstick_s);
+  out.drift = core_drift(plan.provenance, cores_seen);
   follow_cores(out, plan, phase, count);
   compare(out);
   return out;

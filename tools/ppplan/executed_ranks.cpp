@@ -31,12 +31,6 @@ std::span<std::byte> bytes_of(std::vector<T>& values) {
   return std::as_writable_bytes(std::span(values));
 }
 
-/// What a rank notes of one repeat.
-struct RankReading {
-  double before_s = 0, after_s = 0;  // of its core's yardstick
-  exec::RunTime time;
-};
-
 class RankExecution {
  public:
   RankExecution(const spec::Plan& plan, cost::Phase phase, int count, const RankSettings& settings)
@@ -59,7 +53,7 @@ class RankExecution {
     if (settings_.place.rank != 0) return std::nullopt;
     if (settings_.real_compute) {
       result_.outputs_match = outputs_ == exec::one_device_outputs(run_);
-      result_.drift = core_drift(cores_seen_, plan_.provenance.yardstick_s);
+      result_.drift = core_drift(plan_.provenance, cores_seen_);
       follow_cores(result_, plan_, phase_, count_);  // forks, so only now that no thread serves sockets any more
     }
     compare(result_);
@@ -121,16 +115,12 @@ class RankExecution {
   }
 
   void note_core(exec::Group& everyone, bool counts) {
-    everyone.barrier();  // all cores are measured at once, as they ran
-    RankReading reading{last_yardstick_s_, exec::yardstick_seconds(run_.cores).front(),
-                        host_->compute_times()[at(settings_.place.rank)]};
-    last_yardstick_s_ = reading.after_s;
-    std::vector<RankReading> all(settings_.place.rank == 0 ? at(everyone.size()) : 0);
-    everyone.gather(std::as_bytes(std::span(&reading, 1)), bytes_of(all), 0);
-    if (!counts || all.empty()) return;
-    std::vector<CoreReading> cores;
-    for (const RankReading& one : all) cores.push_back({(one.before_s + one.after_s) / 2, one.time.share_of_others()});
-    cores_seen_.push_back(std::move(cores));
+    const std::size_t rank = at(settings_.place.rank);
+    std::vector<CoreReading> mine =
+        core_readings(plan_.provenance, {host_->core_speeds()[rank]}, {host_->compute_times()[rank]});
+    std::vector<CoreReading> all(rank == 0 ? at(everyone.size()) : 0);
+    everyone.gather(bytes_of(mine), bytes_of(all), 0);
+    if (counts && rank == 0) cores_seen_.push_back(std::move(all));
   }
 
   /// From the last stage to rank 0, which knows how many there must be.
@@ -158,7 +148,6 @@ class RankExecution {
   std::exception_ptr failure_;
   std::vector<exec::Logits> outputs_;
   std::vector<std::vector<CoreReading>> cores_seen_;  // [repeat][stage], on rank 0
-  double last_yardstick_s_ = 0;
 };
 
 }  // namespace
