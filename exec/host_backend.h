@@ -3,26 +3,17 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "exec/core_speed.h"
 #include "exec/cores.h"
-#include "exec/micro_batches.h"
+#include "exec/pipeline_run.h"
 #include "exec/rank_run.h"
 #include "exec/run_schedule.h"
-#include "planner/spec/model_spec.h"
-#include "planner/spec/plan.h"
 
 namespace ppplan::exec {
 
-struct HostRun {
-  spec::ModelSpec model;
-  std::vector<spec::Stage> stages;        // layer ranges and ends; replica 0
-  std::vector<MicroBatch> micro_batches;  // by micro-batch index of the schedule
-  int receive_buffers = 2;                // of the schedule; 0 = unbounded
-  std::uint64_t seed = 1;
-  std::optional<int> only_stage = {};  // the one stage that this process holds; unset = all of them
+struct HostRun : PipelineRun {
   std::vector<int> cores;  // [schedule device] -> CPU to pin to; empty = the allowed CPUs in order, again and again
 };
 
