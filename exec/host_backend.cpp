@@ -12,7 +12,6 @@
 #include "exec/activation_pool.h"
 #include "exec/host_stage.h"
 #include "exec/machine_memory.h"
-#include "exec/seeded_values.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::exec {
@@ -27,55 +26,8 @@ using kernels::host::LayerShape;
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds kBetweenLooks{40};
-constexpr std::uint64_t kTokens = 6;  // a name below the seed, besides those of host_weights.cpp and host_stage.cpp
-
-bool returns_tokens(const schedule::Op& op) { return op.key.kind == traces::OpKind::token_return; }
 
 LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
-
-StageLimits limits_of(const std::vector<MicroBatch>& micro_batches) {
-  StageLimits limits;
-  for (const MicroBatch& micro_batch : micro_batches) {
-    limits.rows = std::max(limits.rows, micro_batch.shape.tokens());
-    limits.sequences = std::max(limits.sequences, micro_batch.shape.sequences);
-    limits.kv_tokens = std::max(limits.kv_tokens, micro_batch.shape.past_tokens + micro_batch.shape.new_tokens);
-  }
-  return limits;
-}
-
-// Caches of every chain of micro-batches, by its first one.
-std::map<int, KvSet::Size> kv_sizes(const std::vector<MicroBatch>& micro_batches) {
-  const std::vector<int> roots = chain_roots(micro_batches);
-  std::map<int, KvSet::Size> sizes;
-  for (std::size_t index = 0; index < micro_batches.size(); ++index) {
-    const spec::BatchShape& shape = micro_batches[index].shape;
-    const bool first = roots[index] == static_cast<int>(index);
-    KvSet::Size& size = sizes[roots[index]];
-    if (first) size = {shape.sequences, 0, shape.past_tokens};
-    size.capacity = std::max(size.capacity, shape.past_tokens + shape.new_tokens);
-  }
-  return sizes;
-}
-
-void check_stages(const HostRun& run) {
-  const auto layers = static_cast<int>(run.model.layers.size());
-  int next = 0;
-  for (std::size_t s = 0; s < run.stages.size(); ++s) {
-    const spec::Stage& stage = run.stages[s];
-    const std::string place = fmt::format("/{}", s);
-    if (stage.first_layer != next || stage.end_layer < next || stage.end_layer > layers) {
-      throw InputError("stages", place, fmt::format("layers of {} from {} on", layers, next),
-                       fmt::format("[{}, {})", stage.first_layer, stage.end_layer));
-    }
-    next = stage.end_layer;
-    if (stage.embedding != (s == 0) || stage.head != (s + 1 == run.stages.size())) {
-      throw InputError("stages", place, "the embedding on the first stage and the head on the last", "another place");
-    }
-  }
-  if (next != layers) {
-    throw InputError("stages", "", fmt::format("{} layers over all stages", layers), std::to_string(next));
-  }
-}
 
 // What one stage holds besides its layers. The maps from micro-batches to buffers are written by one op and read by a
 // later one that the schedule makes wait for it.
@@ -119,10 +71,9 @@ struct HostBackend::State {
     check_stages(run);
     require_memory(run.model.name, "weights and caches", host_bytes(run));
     if (run.cores.empty()) run.cores = allowed_cores();
-    const StageLimits limits = limits_of(run.micro_batches);
+    const StageLimits limits = stage_limits(run.micro_batches);
     for (std::size_t s = 0; s < run.stages.size(); ++s) {
-      const bool held = !run.only_stage || *run.only_stage == static_cast<int>(s);
-      places.push_back(held ? std::make_unique<StagePlace>(run, s, limits) : nullptr);
+      places.push_back(run.holds(static_cast<int>(s)) ? std::make_unique<StagePlace>(run, s, limits) : nullptr);
     }
     clear();
   }
@@ -162,36 +113,12 @@ struct HostBackend::State {
     return *places[static_cast<std::size_t>(stage)];
   }
 
-  std::size_t index_of(const traces::OpKey& key) const {
-    if (key.micro_batch < 0 || key.micro_batch >= static_cast<int>(run.micro_batches.size())) {
-      throw InputError("schedule", "", fmt::format("micro-batches below {}", run.micro_batches.size()),
-                       std::to_string(key.micro_batch));
-    }
-    if (key.replica != 0 || key.chunk != 0) {
-      throw InputError("schedule: expected one replica and one chunk a device, found more");
-    }
-    return static_cast<std::size_t>(key.micro_batch);
-  }
-
-  std::vector<int> drawn_tokens(std::size_t index) const {
-    const std::uint64_t numbers = stream(run.seed, {kTokens, index});
-    std::vector<int> tokens(static_cast<std::size_t>(run.micro_batches[index].shape.tokens()));
-    for (std::size_t i = 0; i < tokens.size(); ++i) {
-      tokens[i] = static_cast<int>(value(numbers, i) % static_cast<std::uint64_t>(run.model.vocabulary));
-    }
-    return tokens;
-  }
-
   std::vector<int> tokens_of(std::size_t index) const {
-    const MicroBatch& micro_batch = run.micro_batches[index];
-    if (micro_batch.continues < 0 || micro_batch.shape.new_tokens != 1) return drawn_tokens(index);
-    const auto previous = static_cast<std::size_t>(micro_batch.continues);
-    if (!run.micro_batches[previous].shape.samples) return drawn_tokens(index);
-    if (places.size() == 1) return sampled[previous];
-    if (has_returned[previous].load(std::memory_order_acquire)) return returned[previous];
-    throw InputError(
-        fmt::format("schedule: expected a token return of micro-batch {} before micro-batch {} starts, found none",
-                    previous, index));
+    const auto previous = sampled_before(run, index);
+    if (!previous) return drawn_tokens(run, index);
+    if (places.size() == 1) return sampled[*previous];
+    if (has_returned[*previous].load(std::memory_order_acquire)) return returned[*previous];
+    refuse_without_return(*previous, index);
   }
 
   void forward(StagePlace& place, std::size_t index) {
@@ -258,7 +185,7 @@ void HostBackend::compute(schedule::OpId, const schedule::Op& op) {
   state_->look(place);
   const RunTime start = thread_time();
   ++state_->computing;
-  state_->forward(place, state_->index_of(op.key));
+  state_->forward(place, micro_batch_of(state_->run, op.key));
   --state_->computing;
   place.compute_time += thread_time() - start;
   state_->look(place);
@@ -273,7 +200,7 @@ void HostBackend::transfer(schedule::OpId id, const schedule::Op& send, const sc
 }
 
 std::span<const std::byte> HostBackend::outgoing(schedule::OpId, const schedule::Op& send) {
-  const std::size_t index = state_->index_of(send.key);
+  const std::size_t index = micro_batch_of(state_->run, send.key);
   if (returns_tokens(send)) return std::as_bytes(std::span(state_->sampled[index]));
   return std::as_bytes(std::span(state_->place(send.device).output_of[index], state_->floats_of(index)));
 }
@@ -281,17 +208,17 @@ std::span<const std::byte> HostBackend::outgoing(schedule::OpId, const schedule:
 void HostBackend::sent(const schedule::Op& send) {
   if (returns_tokens(send)) return;
   StagePlace& from = state_->place(send.device);
-  from.pool.release(from.output_of[state_->index_of(send.key)]);
+  from.pool.release(from.output_of[micro_batch_of(state_->run, send.key)]);
 }
 
 std::span<std::byte> HostBackend::incoming(const schedule::Op& recv, int slot) {
-  const std::size_t index = state_->index_of(recv.key);
+  const std::size_t index = micro_batch_of(state_->run, recv.key);
   if (returns_tokens(recv)) return std::as_writable_bytes(std::span(state_->returned[index]));
   return std::as_writable_bytes(std::span(state_->buffer(state_->place(recv.device), slot), state_->floats_of(index)));
 }
 
 void HostBackend::received(const schedule::Op& recv, int slot) {
-  const std::size_t index = state_->index_of(recv.key);
+  const std::size_t index = micro_batch_of(state_->run, recv.key);
   if (returns_tokens(recv)) {
     state_->has_returned[index].store(true, std::memory_order_release);
     return;
@@ -317,13 +244,7 @@ std::vector<std::vector<SpeedSample>> HostBackend::core_speeds() const {
 }
 
 std::vector<Logits> one_device_outputs(const HostRun& run) {
-  HostRun single = run;
-  spec::Stage whole;
-  whole.end_layer = static_cast<int>(run.model.layers.size());
-  whole.embedding = true;
-  whole.head = true;
-  single.stages = {whole};
-  single.only_stage.reset();
+  HostRun single{in_one_stage(run), run.cores};
   HostBackend backend(std::move(single));
   for (std::size_t index = 0; index < run.micro_batches.size(); ++index) {
     schedule::Op op;

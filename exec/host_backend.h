@@ -3,31 +3,19 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <vector>
 
 #include "exec/core_speed.h"
 #include "exec/cores.h"
-#include "exec/micro_batches.h"
+#include "exec/pipeline_run.h"
 #include "exec/rank_run.h"
 #include "exec/run_schedule.h"
-#include "planner/spec/model_spec.h"
-#include "planner/spec/plan.h"
 
 namespace ppplan::exec {
 
-struct HostRun {
-  spec::ModelSpec model;
-  std::vector<spec::Stage> stages;        // layer ranges and ends; replica 0
-  std::vector<MicroBatch> micro_batches;  // by micro-batch index of the schedule
-  int receive_buffers = 2;                // of the schedule; 0 = unbounded
-  std::uint64_t seed = 1;
-  std::optional<int> only_stage = {};  // the one stage that this process holds; unset = all of them
+struct HostRun : PipelineRun {
   std::vector<int> cores;  // [schedule device] -> CPU to pin to; empty = the allowed CPUs in order, again and again
 };
-
-/// Logits of the last token of every sequence of a micro-batch that samples, [sequences, vocabulary] row-major.
-using Logits = std::vector<float>;
 
 /// A decode step (one new token) of sequences whose previous micro-batch sampled takes the tokens that came back from
 /// there; every other micro-batch takes tokens drawn from the seed and its index.

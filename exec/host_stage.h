@@ -8,9 +8,8 @@
 #include <vector>
 
 #include "exec/host_weights.h"
+#include "exec/pipeline_run.h"
 #include "kernels/host/layer.h"
-#include "planner/spec/model_spec.h"
-#include "planner/spec/plan.h"
 
 namespace ppplan::exec {
 
@@ -19,11 +18,7 @@ namespace ppplan::exec {
 /// what an earlier prefill would have left.
 class KvSet {
  public:
-  struct Size {
-    int sequences = 1;
-    int capacity = 1;
-    int past_tokens = 0;
-  };
+  using Size = KvSize;
   KvSet(std::span<const kernels::host::LayerShape> shapes, int first_layer, const Size& size, std::uint64_t seed,
         int set);
   /// Of one layer, counted from the first: the cache of each sequence.
@@ -34,13 +29,6 @@ class KvSet {
  private:
   kernels::host::Buffer memory_;
   std::vector<std::vector<kernels::host::KvCache>> caches_;  // [layer][sequence]
-};
-
-/// The largest batch that a stage will see.
-struct StageLimits {
-  int rows = 1;
-  int sequences = 1;
-  int kv_tokens = 1;  // past and new tokens of one sequence
 };
 
 /// Not for use by two threads at once.

@@ -1,0 +1,31 @@
+// Weights in a GPU's memory, bf16: what host_weights.h draws from the seed, rounded.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "kernels/cuda/operations.h"
+#include "kernels/cuda/owners.h"
+#include "kernels/host/layer.h"
+#include "planner/spec/model_spec.h"
+
+namespace ppplan::exec::cuda {
+
+using kernels::cuda::Bf16;
+using kernels::cuda::DeviceArray;
+
+using DeviceLayerWeights = kernels::host::LayerArrays<const Bf16>;
+
+struct DeviceLayer {
+  kernels::host::LayerShape shape;
+  DeviceArray<Bf16> memory;
+  DeviceLayerWeights weights;  // in memory, each part on a 32-byte boundary
+};
+
+/// On the current device, there when it returns; so are the rest. Throws InputError for a layer whose attention the
+/// kernels don't compute, DeviceError.
+DeviceLayer device_layer(const spec::ModelSpec& model, int layer, std::uint64_t seed, cudaStream_t stream);
+
+DeviceArray<Bf16> rounded(std::span<const float> values, cudaStream_t stream);
+
+}  // namespace ppplan::exec::cuda

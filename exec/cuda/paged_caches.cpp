@@ -1,0 +1,79 @@
+#include "exec/cuda/paged_caches.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "exec/host_stage.h"
+#include "exec/seeded_values.h"
+
+namespace ppplan::exec::cuda {
+
+namespace {
+
+using kernels::host::KvCache;
+using kernels::host::LayerShape;
+
+constexpr std::uint64_t kPages = 7;  // a name below the seed, besides those of pipeline_run.cpp and host_*.cpp
+
+std::vector<int> shuffled_pages(int count, std::uint64_t seed) {
+  std::vector<int> pages(static_cast<std::size_t>(count));
+  std::iota(pages.begin(), pages.end(), 0);
+  const std::uint64_t numbers = stream(seed, {kPages});
+  for (std::size_t left = pages.size(); left > 1; --left)
+    std::swap(pages[left - 1], pages[value(numbers, left) % left]);
+  return pages;
+}
+
+// The arrays of one layer on the host.
+struct HostPages {
+  std::vector<Bf16> keys, values;
+};
+
+// Copies the past of one sequence to its pages.
+void place_past(const KvCache& cache, int past, const LayerShape& shape, const int* pages, HostPages& to) {
+  const auto head_dim = static_cast<std::size_t>(shape.attention.head_dim);
+  for (int head = 0; head < shape.attention.kv_heads; ++head) {
+    for (int token = 0; token < past; ++token) {
+      const int row = pages[token / PagedCaches::kPageTokens] * shape.attention.kv_heads + head;
+      const std::size_t at =
+          static_cast<std::size_t>(row * PagedCaches::kPageTokens + token % PagedCaches::kPageTokens) * head_dim;
+      const std::size_t from = static_cast<std::size_t>(head * cache.capacity + token) * head_dim;
+      for (std::size_t i = 0; i < head_dim; ++i) {
+        to.keys[at + i] = __float2bfloat16_rn(cache.keys[from + i]);
+        to.values[at + i] = __float2bfloat16_rn(cache.values[from + i]);
+      }
+    }
+  }
+}
+
+}  // namespace
+
+PagedCaches::PagedCaches(std::span<const LayerShape> shapes, int first_layer, const std::map<int, KvSize>& sizes,
+                         std::uint64_t seed, cudaStream_t stream) {
+  int count = 0;
+  for (const auto& [chain, size] : sizes) count += size.sequences * pages_of_sequence(size);
+  const std::vector<int> all = shuffled_pages(count, seed);
+  auto next = all.begin();
+  for (const auto& [chain, size] : sizes) {
+    const auto end = next + size.sequences * pages_of_sequence(size);
+    chains_[chain].assign(std::exchange(next, end), end);
+  }
+  for (std::size_t layer = 0; layer < shapes.size(); ++layer) {
+    const LayerShape& shape = shapes[layer];
+    const std::size_t values = static_cast<std::size_t>(count * kPageTokens) * shape.kv_width();
+    HostPages host{std::vector<Bf16>(values), std::vector<Bf16>(values)};
+    for (const auto& [chain, size] : sizes) {
+      if (size.past_tokens == 0) continue;
+      const KvSet set(shapes.subspan(layer, 1), first_layer + static_cast<int>(layer), size, seed, chain);
+      for (int s = 0; s < size.sequences; ++s) {
+        place_past(set.caches(0)[static_cast<std::size_t>(s)], size.past_tokens, shape,
+                   chains_[chain].data() + s * pages_of_sequence(size), host);
+      }
+    }
+    layers_.push_back({kernels::cuda::uploaded(std::span<const Bf16>(host.keys), stream),
+                       kernels::cuda::uploaded(std::span<const Bf16>(host.values), stream)});
+  }
+}
+
+}  // namespace ppplan::exec::cuda

@@ -1,0 +1,41 @@
+#include "kernels/cuda/blas_library.h"
+
+#include "kernels/cuda/shared_library.h"
+
+namespace ppplan::kernels::cuda {
+namespace {
+
+BlasCalls load() {
+  const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
+  const SharedLibrary library({"cuBLASLt",
+                               "PPPLAN_CUBLASLT",
+                               {name, "/usr/local/cuda/lib64/" + name},
+                               "cuBLAS of CUDA " + std::to_string(CUBLAS_VER_MAJOR)});
+  BlasCalls calls;
+  library.find("cublasLtCreate", calls.cublasLtCreate);
+  library.find("cublasLtDestroy", calls.cublasLtDestroy);
+  library.find("cublasLtMatmul", calls.cublasLtMatmul);
+  library.find("cublasLtMatmulDescCreate", calls.cublasLtMatmulDescCreate);
+  library.find("cublasLtMatmulDescDestroy", calls.cublasLtMatmulDescDestroy);
+  library.find("cublasLtMatmulDescSetAttribute", calls.cublasLtMatmulDescSetAttribute);
+  library.find("cublasLtMatrixLayoutCreate", calls.cublasLtMatrixLayoutCreate);
+  library.find("cublasLtMatrixLayoutDestroy", calls.cublasLtMatrixLayoutDestroy);
+  library.find("cublasLtMatmulPreferenceCreate", calls.cublasLtMatmulPreferenceCreate);
+  library.find("cublasLtMatmulPreferenceDestroy", calls.cublasLtMatmulPreferenceDestroy);
+  library.find("cublasLtMatmulPreferenceSetAttribute", calls.cublasLtMatmulPreferenceSetAttribute);
+  library.find("cublasLtMatmulAlgoGetHeuristic", calls.cublasLtMatmulAlgoGetHeuristic);
+  library.find("cublasLtMatmulAlgoConfigGetAttribute", calls.cublasLtMatmulAlgoConfigGetAttribute);
+  decltype(&cublasLtGetVersion) version = nullptr;
+  library.find("cublasLtGetVersion", version);
+  calls.version = version();
+  return calls;
+}
+
+}  // namespace
+
+const BlasCalls& blas_library() {
+  static const BlasCalls calls = load();
+  return calls;
+}
+
+}  // namespace ppplan::kernels::cuda

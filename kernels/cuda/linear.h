@@ -1,0 +1,75 @@
+// Matrix products of a layer by cuBLASLt: bf16 in memory, sums in fp32.
+#pragma once
+
+#include <compare>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "kernels/cuda/blas_library.h"
+#include "kernels/cuda/operations.h"
+#include "kernels/cuda/owners.h"
+
+namespace ppplan::kernels::cuda {
+
+enum class OutputType { bf16, fp32 };
+
+/// out [rows, outputs] = addend + x [rows, inputs] * weight^T + bias, weight [outputs, inputs].
+struct LinearShape {
+  int rows = 0;
+  int inputs = 0;
+  int outputs = 0;
+  bool bias = false;
+  bool addend = false;
+  OutputType type = OutputType::bf16;
+  auto operator<=>(const LinearShape&) const = default;
+};
+
+/// What cuBLASLt's heuristic proposed first for a shape, and what every run of the shape uses.
+struct LinearChoice {
+  LinearShape shape;
+  int algorithm = 0;
+  int tile = 0;    // cublasLtMatmulTile_t
+  int stages = 0;  // cublasLtMatmulStages_t
+  int split_k = 1;
+  std::size_t workspace_bytes = 0;
+  float waves = 0;  // of the device
+};
+
+/// Arrays of a product, in device memory on 16-byte boundaries. bias [outputs] and addend [rows, outputs] where the
+/// shape has them; addend may be out. out is Bf16 or float, as the shape says.
+struct LinearArrays {
+  const Bf16* x = nullptr;
+  const Bf16* weight = nullptr;
+  const Bf16* bias = nullptr;
+  const void* addend = nullptr;
+  void* out = nullptr;
+};
+
+/// The products of one stream of the device that is current when it is made. Not for use by two threads or streams at
+/// once: they share a workspace.
+class Linear {
+ public:
+  static constexpr std::size_t kWorkspaceBytes = 32u << 20;  // NVIDIA's recommendation for compute capability 9.0
+
+  /// `calls` outlives it. Throws DeviceError, as all of it.
+  explicit Linear(const BlasCalls& calls, std::size_t workspace_bytes = kWorkspaceBytes);
+  ~Linear();
+  /// Enqueues. A shape's first run chooses its algorithm, which a stream must not be capturing for. Nothing for no
+  /// rows.
+  void run(const LinearShape& shape, const LinearArrays& arrays, cudaStream_t stream);
+  /// Of every shape so far.
+  std::vector<LinearChoice> choices() const;
+
+ private:
+  struct Product;
+  Product& product(const LinearShape& shape);
+
+  const BlasCalls& calls_;
+  cublasLtHandle_t handle_ = nullptr;
+  DeviceArray<unsigned char> workspace_;
+  std::map<LinearShape, std::unique_ptr<Product>> products_;
+};
+
+}  // namespace ppplan::kernels::cuda
