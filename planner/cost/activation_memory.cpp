@@ -18,6 +18,8 @@ namespace {
 using spec::AttentionKind;
 using spec::FeedForwardKind;
 
+constexpr int hopper = 9, blackwell_servers = 10;  // majors of the compute capability
+
 std::int64_t bytes(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 
 double attention_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules) {
@@ -103,6 +105,13 @@ double penalty_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) 
   return 1.0 * plan.micro_batching.max_num_seqs * plan.model.vocabulary * rules.value("v2_penalty_bytes_per_logit");
 }
 
+/// `peak` of what the profile run takes when nothing is compiled in it.
+double compile_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules, double peak) {
+  if (plan.engine.enforce_eager || stage.first_layer > 0) return 0;
+  const double table = static_cast<double>(spec::embedding_bytes(plan.model)) / plan.parallel.tp;
+  return rules.value("compile_peak_tables") * std::max(0.0, table - peak) + rules.value("compile_kept_tables") * table;
+}
+
 /// Largest number of tokens that a graph is captured for.
 int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
   const auto largest = static_cast<int>(rules.value("cuda_graph_tokens"));
@@ -151,6 +160,18 @@ std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& s
   return 0;
 }
 
+std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  const auto card = static_cast<std::size_t>(stage.devices.front().front());
+  const int major = plan.cluster.devices[card].compute_capability / 10;
+  const bool narrow = plan.model.kv_dtype == spec::DType::fp8 && major != hopper;
+  if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules) > 0) return 0;
+  const int largest = std::min(plan.micro_batching.max_num_seqs, graph_tokens(plan, rules));
+  const int sizes = plan.engine.enforce_eager
+                        ? 1
+                        : captured_sizes(largest, static_cast<int>(rules.value("cuda_graph_eights_below")));
+  return bytes(rules.value("flashinfer_workspace_bytes") + sizes * rules.value("flashinfer_size_bytes"));
+}
+
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage,
                                    const engines::MemoryRules& rules) {
   const double element = spec::bytes_per_element(plan.model.activation_dtype);
@@ -176,7 +197,9 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
     const double run = sampler_run_bytes(plan, rules);
     out.sampler_run_bytes = bytes(run);
     out.sampler_bytes = bytes(penalty_bytes(plan, rules) + std::max(0.0, hidden + run - peak));
+    peak = std::max(peak, hidden + run);
   }
+  out.compile_bytes = bytes(compile_bytes(plan, stage, rules, peak));
   return out;
 }
 

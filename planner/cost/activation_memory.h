@@ -19,6 +19,9 @@
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
 //             model runner V2: 2 bytes a logit there, and counts for penalties that stay, max_num_seqs * vocabulary *
 //             4 1/8 bytes
+//   compile   of a start-up that finds nothing compiled: the compiler runs the kernel that reads the embedding with
+//             inputs of its own, a table of the embedding's size E among them, so that the peak is E at least; since
+//             0.29 as much stays outside of PyTorch. Whether compiled graphs are cached isn't told: half is counted
 //   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... (before 0.12 eights all the
 //             way) up to min(2 max_num_seqs, 512), V0 up to max_num_seqs, V1 before 0.10 up to 512 (gpt-oss: 1,024),
 //             decode sizes up to max_num_seqs a second time; none with enforce_eager. Where the budget loses them it
@@ -39,12 +42,16 @@ struct ActivationMemory {
   std::int64_t encoder_bytes = 0;      // beyond the forward pass
   std::int64_t sampler_bytes = 0;      // beyond both
   std::int64_t sampler_run_bytes = 0;  // of the sampler's run alone
+  std::int64_t compile_bytes = 0;      // what a start-up that compiles takes more than one that finds its graphs
   bool operator==(const ActivationMemory&) const = default;
 };
 ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 /// What latent attention allocates for cached latents after the profile run, beside the budget: W e (c + r).
 std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
                                     const engines::MemoryRules& rules);
+/// What FlashInfer keeps beside the budget where it serves attention: of an fp8 KV cache on cards that FlashAttention
+/// has no such kernel for, and on compute capability 10.x; a workspace, and one more for each captured decode size.
+std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 /// The model runner that vLLM chooses for the plan's model is V2.
 bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);

@@ -123,7 +123,6 @@ std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, c
                              const CommunicatorMemory& communicators) {
   const bool samples = stage.end_layer == static_cast<int>(plan.model.layers.size());
   double sum = rules.value("non_torch_bytes") + (samples ? rules.value("non_torch_sampler_bytes") : 0);
-  if (!plan.engine.enforce_eager) sum += rules.value("compile_bytes");
   if (shares_host_memory(plan, stage)) sum += rules.value("integrated_host_bytes");
   return std::llround(sum) + communicators.inside_bytes;
 }

@@ -31,9 +31,8 @@ bool shares_host_memory(const spec::Plan& plan, const spec::Stage& stage);
 double collective_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage& stage,
                                        const engines::MemoryRules& rules);
-/// All that the profile run finds outside of the model's tensors on a card of the stage: the engine's workspaces, what
-/// compilation takes of it (half of what a first start-up does; none with enforce_eager), processes of an integrated
-/// card's host, and what `communicators` hold inside.
+/// All that the profile run finds outside of the model's tensors on a card of the stage: the engine's workspaces,
+/// processes of an integrated card's host, and what `communicators` hold inside.
 std::int64_t non_torch_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
                              const CommunicatorMemory& communicators);
 

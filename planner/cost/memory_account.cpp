@@ -8,6 +8,7 @@
 #include "planner/cost/assess.h"
 #include "planner/cost/communicator_memory.h"
 #include "planner/cost/kernel_weights.h"
+#include "planner/engines/encoder_budget.h"
 
 namespace ppplan::cost {
 namespace {
@@ -60,7 +61,10 @@ void add_weights(const spec::Plan& plan, const spec::Stage& stage, spec::StageMe
   memory.weights_bytes = layers_weights(plan, stage);
   if (stage.embedding) memory.embedding_bytes = embedding;
   if (stage.head && !(plan.model.tied_embedding && stage.embedding)) memory.head_bytes = head;
-  if (stage.tower) memory.tower_bytes = share(plan, spec::tower_bytes(plan.model));
+  if (stage.tower && !engines::leaves_tower_out(plan)) {
+    const std::int64_t tower = spec::tower_bytes(plan.model);
+    memory.tower_bytes = plan.engine.encoder.data_parallel ? tower : share(plan, tower);
+  }
   if (!plan.engine.draft || !is_last(plan, stage)) return;
   // Over several stages the drafter can't share the target's tables.
   memory.draft_bytes = spec::draft_bytes(plan.model, sharding(plan)) + (plan.parallel.pp > 1 ? embedding + head : 0);
@@ -106,7 +110,7 @@ struct Beside {
   std::int64_t bytes = 0;
   std::int64_t warm_up_bytes = 0;    // of bytes: reserved by the sampler's second run beyond what it was counted with
   bool fabric = false;               // communicators with multicast buffers
-  bool compiles = false;             // in the profile run
+  std::int64_t compile_bytes = 0;    // counted of what compiling takes; as much more or less may be taken
   bool integrated = false;           // the card shares the host's memory
   std::int64_t non_torch_bytes = 0;  // of the budget: what the profile run finds outside of PyTorch
   bool graphs_in_budget = false;
@@ -123,9 +127,9 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
     out.warm_up_bytes =
         bytes(rules.value("gpt_oss_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
-              out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules);
+              out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules) + flashinfer_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;
-  out.compiles = !plan.engine.enforce_eager;
+  out.compile_bytes = bytes(rules.value("compile_share") * static_cast<double>(activation.compile_bytes));
   out.integrated = shares_host_memory(plan, stage);
   out.non_torch_bytes = non_torch_bytes(plan, stage, rules, communicators);
   out.graphs_in_budget = graphs_in_budget(plan);
@@ -148,7 +152,7 @@ double budget_doubt(const spec::StageMemory& m, const ActivationMemory& activati
   }
   if (!known.other && !host) sum += square(rules.value("non_torch_uncertainty_bytes"));
   if (!known.other && beside.fabric) sum += square(rules.value("fabric_uncertainty_bytes"));
-  if (!known.other && beside.compiles) sum += square(rules.value("compile_uncertainty_bytes"));
+  if (!known.other) sum += square(static_cast<double>(beside.compile_bytes));
   if (!known.other && beside.integrated) sum += square(rules.value("integrated_uncertainty_bytes"));
   if (!known.graphs && m.cuda_graph_bytes > 0 && beside.graphs_in_budget)
     sum += square(rules.value("cuda_graph_uncertainty_bytes")) + square(beside.graphs_doubt_bytes);
@@ -165,6 +169,19 @@ double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const
     sum += known.graphs ? square(rules.value("repeat_uncertainty_bytes"))
                         : square(rules.value("cuda_graph_uncertainty_bytes")) + square(beside.graphs_doubt_bytes);
   return sum;
+}
+
+/// What is left, and how far off that may be either way.
+struct Margin {
+  std::int64_t bytes = 0, doubt_bytes = 0;
+};
+
+/// Of the smaller margin, on the side of zero: a start-up surely fits when both low ends are above it, and surely fails
+/// when one high end is below.
+std::int64_t uncertainty_of(const Margin& a, const Margin& b) {
+  const std::int64_t margin = std::min(a.bytes, b.bytes);
+  if (margin >= 0) return margin - std::min(a.bytes - a.doubt_bytes, b.bytes - b.doubt_bytes);
+  return std::min(a.bytes + a.doubt_bytes, b.bytes + b.doubt_bytes) - margin;
 }
 
 /// Everything of the budget but KV.
@@ -231,19 +248,24 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   const Beside more = host ? Beside{} : beside(plan, stage, activation, rules);
   const bool in_budget = graphs_in_budget(plan);
   if (!host) {
-    memory.activation_bytes += more.non_torch_bytes;
+    memory.activation_bytes += more.non_torch_bytes + more.compile_bytes;
     memory.cuda_graph_bytes = cuda_graph_bytes(plan, stage, rules);
     memory.other_bytes =
         more.bytes + (in_budget ? 0 : std::max<std::int64_t>(0, memory.cuda_graph_bytes + known.graph_bytes));
   }
   memory.reserve_bytes = known.budget_bytes;
   add_budget(plan, stage, memory, in_budget);
-  const std::int64_t room = memory.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len);
-  const std::int64_t outside = outside_bytes(plan, stage, memory) - memory.other_bytes;
-  memory.margin_bytes = std::min(room, outside);
-  memory.uncertainty_bytes =
-      bytes(std::sqrt(room <= outside ? budget_doubt(memory, activation, rules, known, more, host)
-                                      : outside_doubt(memory, rules, known, more, host)));
+  const double inside = budget_doubt(memory, activation, rules, known, more, host);
+  const double beyond = outside_doubt(memory, rules, known, more, host);
+  // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
+  const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
+  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(inside));
+  const Margin room{memory.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len),
+                    memory.kv_uncertainty_bytes};
+  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
+                       bytes(std::sqrt(beyond + (stated ? inside : 0)))};
+  memory.margin_bytes = std::min(room.bytes, outside.bytes);
+  memory.uncertainty_bytes = uncertainty_of(room, outside);
   return memory;
 }
 
@@ -349,6 +371,23 @@ void add_unused(spec::Plan& plan, const engines::KvLayout& layout) {
   }
 }
 
+/// Tokens of the stage that has least when every stage's KV bytes are at one end of their band.
+double tokens_at(const spec::Plan& plan, const engines::KvLayout& layout, int side) {
+  std::int64_t least = std::numeric_limits<std::int64_t>::max();
+  for (const spec::Stage& stage : plan.stages) {
+    const std::int64_t kv = stage.memory.kv_bytes + side * stage.memory.kv_uncertainty_bytes;
+    const std::int64_t blocks = engines::blocks_in(layout, stage.first_layer, kv_end(plan, stage), kv);
+    least = std::min(least, engines::tokens_of(layout, blocks, plan.max_model_len,
+                                               plan.micro_batching.max_num_batched_tokens,
+                                               plan.micro_batching.in_flight));
+  }
+  return static_cast<double>(least);
+}
+
+spec::Range token_range(const spec::Plan& plan, const engines::KvLayout& layout) {
+  return {tokens_at(plan, layout, -1), tokens_at(plan, layout, 1)};
+}
+
 }  // namespace
 
 void assess_memory(spec::Plan& plan) {
@@ -370,6 +409,7 @@ void assess_memory(spec::Plan& plan) {
       plan.predicted.limiting_stage = static_cast<int>(s);
     }
   }
+  plan.predicted.uncertainty["kv_tokens"] = token_range(plan, layout);
   add_unused(plan, layout);
   plan.longest_context = longest_context(plan, layout);
   plan.failure = failure_of(plan);

@@ -107,6 +107,8 @@ spec::Predicted predicted_from(const spec::Plan& plan, const Rates& rates, const
                      {"total_tokens_per_s", interval(out.total_tokens_per_s, error)},
                      {"ttft_s", interval(out.ttft_s, error)},
                      {"tpot_s", interval(out.tpot_s, error)}};
+  if (const auto known = plan.predicted.uncertainty.find("kv_tokens"); known != plan.predicted.uncertainty.end())
+    out.uncertainty.insert(*known);
   return out;
 }
 

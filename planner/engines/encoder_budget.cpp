@@ -22,10 +22,19 @@ std::int64_t video_tokens(std::int64_t image, std::int64_t frames, std::int64_t 
   return std::max<std::int64_t>(pairs, 1) * image;
 }
 
-/// The largest item: places it takes in a request, and tokens that are made for it.
+/// An item: places it takes in a request, and tokens that are made for it; none when prompts may not bring it.
 struct Item {
   std::int64_t places = 0, made = 0;
 };
+
+bool may_come(const std::optional<int>& limit) { return limit.value_or(1) > 0; }
+
+std::int64_t image_tokens(const spec::Plan& plan, const Node& data) {
+  const std::int64_t most = data.at("image_tokens").integer(1);
+  const auto pixels = data.find("pixels_per_token");
+  if (!pixels || !plan.engine.encoder.max_pixels) return most;
+  return std::clamp<std::int64_t>(*plan.engine.encoder.max_pixels / pixels->integer(1), 1, most);
+}
 
 Item video_item(const spec::Plan& plan, std::int64_t image, const MemoryRules& rules) {
   const auto frames = static_cast<std::int64_t>(rules.value("encoder_video_frames"));
@@ -42,31 +51,73 @@ Item timed_item(const spec::Plan& plan, const Node& video, const MemoryRules& ru
   return {static_cast<std::int64_t>(places), tokens};
 }
 
-Item largest_item(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
-  const std::int64_t image = data.at("image_tokens").integer(1);
-  if (data.at("video").boolean()) return video_item(plan, image, rules);
+/// The kinds of items that prompts may bring.
+struct Items {
+  Item image, video;
+};
+
+Items items_of(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
+  const std::int64_t image = image_tokens(plan, data);
+  Items out;
+  if (may_come(plan.engine.encoder.images)) out.image = {image, image};
+  if (!may_come(plan.engine.encoder.videos)) return out;
   const auto timed = data.find("timed_video");
-  const Item video = timed ? timed_item(plan, *timed, rules) : Item{};
-  return video.places > image ? video : Item{image, image};
+  if (data.at("video").boolean()) out.video = video_item(plan, image, rules);
+  if (timed) out.video = timed_item(plan, *timed, rules);
+  return out;
+}
+
+Item largest_item(const Items& items) {
+  return items.video.places >= items.image.places ? items.video : items.image;
+}
+
+/// Tokens that the tower hands out and works on at once.
+struct Work {
+  std::int64_t out = 0, at_once = 0;
+};
+
+/// An image and a video in every sequence.
+Work work_of_v0(const spec::Plan& plan, const Items& items) {
+  const std::int64_t both = items.image.places + items.video.places;
+  const std::int64_t most = std::max<std::int64_t>(1, plan.micro_batching.max_num_batched_tokens / both);
+  const std::int64_t sequences = std::min<std::int64_t>(most, plan.micro_batching.max_num_seqs);
+  return {sequences * (items.image.made + items.video.made), sequences * std::max(items.image.made, items.video.made)};
+}
+
+std::int64_t count_of(const spec::Plan& plan, const Item& item, std::int64_t budget, const MemoryRules& rules) {
+  const std::int64_t whole = budget / item.places;
+  const bool up = rules.is("encoder_items_rounded_up") && whole * item.places < budget;
+  return std::min<std::int64_t>(whole + (up ? 1 : 0), plan.micro_batching.max_num_seqs);
+}
+
+/// Of a rank, which takes its share of the items where the tower's work is not divided by heads.
+std::int64_t of_a_rank(const spec::Plan& plan, std::int64_t items) {
+  return plan.engine.encoder.data_parallel ? (items + plan.parallel.tp - 1) / plan.parallel.tp : items;
 }
 
 }  // namespace
+
+bool leaves_tower_out(const spec::Plan& plan) {
+  const spec::EncoderSettings& encoder = plan.engine.encoder;
+  return !may_come(encoder.images) && !may_come(encoder.videos) && memory_rules(plan).is("encoder_tower_left_out");
+}
 
 EncoderLoad encoder_load(const spec::Plan& plan) {
   const auto data = encoder_of(plan.model.architecture);
   if (!data) return {};
   const MemoryRules& rules = memory_rules(plan);
-  const std::int64_t batch = plan.micro_batching.max_num_batched_tokens;
-  const Item item = largest_item(plan, *data, rules);
+  const Items items = items_of(plan, *data, rules);
+  const Item item = largest_item(items);
+  if (item.places == 0) return {};
   EncoderLoad out;
-  out.budget_tokens = std::max(batch, item.places);
-  const std::int64_t whole = out.budget_tokens / item.places;
-  const bool up = rules.is("encoder_items_rounded_up") && whole * item.places < out.budget_tokens;
-  const std::int64_t items = std::min<std::int64_t>(whole + (up ? 1 : 0), plan.micro_batching.max_num_seqs);
-  out.tokens = items * item.made;
+  out.budget_tokens = std::max<std::int64_t>(plan.micro_batching.max_num_batched_tokens, item.places);
+  const std::int64_t count = count_of(plan, item, out.budget_tokens, rules);
+  Work work{count * item.made, of_a_rank(plan, count) * item.made};
+  if (rules.is("encoder_both_kinds")) work = work_of_v0(plan, items);
+  out.tokens = work.out;
   const std::int64_t rows = rules.is("encoder_cache_whole_budget") ? out.budget_tokens : item.places;
-  if (rules.is("encoder_cache_by_places") && item.made < rows) out.cached_tokens = items * rows;
-  out.patches = out.tokens * data->at("patches_per_token").integer(1);
+  if (rules.is("encoder_cache_by_places") && item.made < rows) out.cached_tokens = count * rows;
+  out.patches = work.at_once * data->at("patches_per_token").integer(1);
   out.bytes_per_patch = data->at("vectors").number(0) * data->at("width").number(1) *
                         spec::bytes_per_element(plan.model.activation_dtype);
   return out;

@@ -11,7 +11,11 @@
 //   cache         rows that the profile run keeps beside the outputs, 0.11 to 0.13: every item's places (0.11: the
 //   whole
 //                 budget for each) where those are more than its tokens
-// Limits of items a prompt (--limit-mm-per-prompt) are taken as vLLM's defaults.
+//   engine V0     an image and a video in each of max_num_batched_tokens / (tokens of both) sequences, at least one;
+//                 the tower works on all images at once, then on all videos
+//   limits        a kind of item that prompts may not bring is not made (--limit-mm-per-prompt); where none may come,
+//                 nothing is, and since 0.11 the tower is not loaded either. More than one item a prompt count as one.
+//   data parallel every rank works on its share of the items (--mm-encoder-tp-mode data)
 // Source: vllm/v1/core/encoder_cache_manager.py, v1/worker/gpu_model_runner.py (profile_run, _get_mm_dummy_batch) and
 // models/qwen2_vl.py, qwen3_vl.py of v0.8.5, v0.9.2, at 80608ba5af (2025-09-30) and 017e9f4448 (2026-08-17); dimensions
 // in planner/catalog/data/architectures.json ("encoder").
@@ -35,5 +39,7 @@ struct EncoderLoad {
 
 /// Of a plan whose model has a tower; zeros for architectures whose data names no items.
 EncoderLoad encoder_load(const spec::Plan& plan);
+/// No prompt may bring anything that the tower would read, and the version leaves the tower out then.
+bool leaves_tower_out(const spec::Plan& plan);
 
 }  // namespace ppplan::engines

@@ -7,6 +7,7 @@
 #include "planner/engines/vllm_flags.h"
 #include "planner/engines/vllm_partition.h"
 #include "planner/engines/vllm_rules.h"
+#include "planner/engines/vllm_version.h"
 #include "planner/spec/read_model.h"
 
 namespace ppplan::engines {
@@ -47,6 +48,29 @@ void add_formats(Words& words, const spec::ModelSpec& model, const std::string& 
   if (model.kv_dtype == spec::DType::fp8) add(words, "--kv-cache-dtype", "fp8");
 }
 
+/// Limits of items as JSON; releases before 0.9 take image=1,video=0.
+std::string item_limits(const spec::EncoderSettings& encoder, bool json) {
+  std::string out;
+  const auto one = [&](const char* kind, const std::optional<int>& limit) {
+    if (!limit) return;
+    out.append(out.empty() ? "" : ",").append(json ? "\"" : "").append(kind).append(json ? "\":" : "=");
+    out.append(std::to_string(*limit));
+  };
+  one("image", encoder.images);
+  one("video", encoder.videos);
+  return json ? "{" + out + "}" : out;
+}
+
+void add_encoder(Words& words, const spec::Plan& plan) {
+  const spec::EncoderSettings& encoder = plan.engine.encoder;
+  const bool json = vllm_version(plan_version(plan)) >= vllm_version("0.9");
+  if ((encoder.images || encoder.videos) && exists(plan, "--limit-mm-per-prompt"))
+    add(words, "--limit-mm-per-prompt", item_limits(encoder, json));
+  if (encoder.data_parallel && exists(plan, "--mm-encoder-tp-mode")) add(words, "--mm-encoder-tp-mode", "data");
+  if (encoder.max_pixels && exists(plan, "--mm-processor-kwargs"))
+    add(words, "--mm-processor-kwargs", "{\"max_pixels\":" + std::to_string(*encoder.max_pixels) + "}");
+}
+
 void add_settings(Words& words, const spec::Plan& plan) {
   const spec::EngineSettings& engine = plan.engine;
   if (engine.block_size != spec::EngineSettings().block_size) add(words, "--block-size", engine.block_size);
@@ -54,6 +78,7 @@ void add_settings(Words& words, const spec::Plan& plan) {
   if (engine.kv_cache_memory_bytes && exists(plan, "--kv-cache-memory-bytes"))
     add(words, "--kv-cache-memory-bytes", *engine.kv_cache_memory_bytes);
   if (engine.expert_parallel && exists(plan, "--enable-expert-parallel")) words.push_back("--enable-expert-parallel");
+  add_encoder(words, plan);
   if (engine.draft && exists(plan, "--speculative-config"))
     add(words, "--speculative-config", R"({"method": "mtp", "num_speculative_tokens": 1})");
 }

@@ -71,6 +71,13 @@ void set_v0_limits(VllmDefaults& out, const Node& rule, const ServedAs& served) 
                                    : std::max(served.max_model_len, rule.at("least_batched_tokens").count());
 }
 
+/// Majors of the compute capability, of which FlashAttention or FlashInfer has a kernel.
+bool keeps_fp8(const Node& majors, int capability) {
+  for (const Node& major : majors.items())
+    if (capability / 10 == major.count()) return true;
+  return false;
+}
+
 void set_v1_limits(VllmDefaults& out, const Node& classes, const spec::Device& device) {
   const Node card_class = class_of(classes, device);
   out.chunked_prefill = true;
@@ -99,7 +106,8 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   out.gpu_memory_utilization = rule("gpu_memory_utilization").number(0, 1);
   out.cuda_graphs_in_budget = rule("cuda_graphs_in_budget").boolean();
   out.default_split = rule("partition").text();
-  out.engine = engine_of(version, served.stages, device.compute_capability, served.generation);
+  const bool fp8_kv = served.model != nullptr && served.model->kv_dtype == spec::DType::fp8;
+  out.engine = engine_of(version, {served.stages, device.compute_capability, served.generation, fp8_kv});
   out.asynchronous = out.engine == "V1" && rule(served.stages > 1 ? "asynchronous_pipeline" : "asynchronous").boolean();
   const std::string own = served.model != nullptr ? default_runner(version, *served.model) : "V1";
   out.runner = served.runner.empty() ? own : served.runner;
@@ -113,16 +121,21 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   return out;
 }
 
-std::string engine_of(const std::string& version, int stages, int capability, const std::string& generation) {
-  if (generation == "V0" && vllm_rule(version, "has_v0").boolean()) return "V0";
-  if (capability > 0 && capability < vllm_rule(version, "v0_below_compute_capability").count(0)) return "V0";
-  return vllm_rule(version, stages > 1 ? "pipeline_engine" : "engine").text();
+std::string engine_of(const std::string& version, const EngineChoice& choice) {
+  const bool has_v0 = vllm_rule(version, "has_v0").boolean();
+  if (choice.generation == "V0" && has_v0) return "V0";
+  if (choice.capability > 0) {
+    if (choice.capability < vllm_rule(version, "v0_below_compute_capability").count(0)) return "V0";
+    if (choice.fp8_kv && has_v0 && !keeps_fp8(vllm_rule(version, "v1_fp8_kv_cards"), choice.capability)) return "V0";
+  }
+  return vllm_rule(version, choice.stages > 1 ? "pipeline_engine" : "engine").text();
 }
 
 std::string engine_of(const spec::Plan& plan) {
   const std::string version = plan.provenance.vllm.empty() ? newest_vllm() : plan.provenance.vllm;
   const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
-  return engine_of(version, plan.parallel.pp, capability, plan.engine.generation);
+  return engine_of(version, {plan.parallel.pp, capability, plan.engine.generation,
+                             plan.model.kv_dtype == spec::DType::fp8});
 }
 
 std::string version_warning(const std::string& version) {

@@ -47,9 +47,15 @@ std::string latest_vllm_release();
 /// A version follows the rows that are not newer. Throws InputError for a version that is no version or older than the
 /// table.
 VllmDefaults vllm_defaults(const std::string& version, const spec::Device& device, const ServedAs& served = {});
-/// "V0" or "V1": what serves a pipeline of `stages` over cards of `capability` (tenths of the compute capability, 0 =
-/// not known) when `generation` is asked for ("" = nothing is).
-std::string engine_of(const std::string& version, int stages, int capability, const std::string& generation);
+/// What of a start-up decides between the engines of one version.
+struct EngineChoice {
+  int stages = 1;
+  int capability = 0;           // tenths of the cards' compute capability, 0 = not known
+  std::string generation = {};  // "V0" when that engine is asked for, "" = nothing is
+  bool fp8_kv = false;          // V1 keeps keys and values in fp8 on some cards alone
+};
+/// "V0" or "V1".
+std::string engine_of(const std::string& version, const EngineChoice& choice);
 /// The same of a plan.
 std::string engine_of(const spec::Plan& plan);
 /// One sentence when the rules of `version` are extrapolated (past newest_vllm()) or when it predates the table; ""

@@ -17,7 +17,7 @@ constexpr std::array<Format, 8> formats = {{
     {DType::fp16, "fp16", 2},
     {DType::fp8, "fp8", 1},
     {DType::int8, "int8", 1},
-    {DType::int4, "int4", 0.53125},
+    {DType::int4, "int4", 0.51953125},
     {DType::nvfp4, "nvfp4", 0.5625},
     {DType::mxfp4, "mxfp4", 0.53125},
 }};

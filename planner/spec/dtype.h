@@ -11,7 +11,7 @@ enum class DType { fp32, bf16, fp16, fp8, int8, int4, nvfp4, mxfp4 };
 std::string_view name(DType dtype);
 std::optional<DType> dtype(std::string_view name);
 /// Bytes of one element, scales included where the format has them: nvfp4 carries one fp8 scale per 16 elements
-/// (0.5625), mxfp4 one of 8 bits per 32 (0.53125), int4 one fp16 scale and zero point per 128 (0.53125).
+/// (0.5625), mxfp4 one of 8 bits per 32 (0.53125), int4 one fp16 scale and one 4-bit zero point per 128 (0.51953125).
 double bytes_per_element(DType dtype);
 /// Neither bf16, fp16 nor fp32.
 bool is_quantized(DType dtype);

@@ -35,6 +35,7 @@ inline constexpr Field<StageMemory, std::int64_t> memory_details[] = {
     {"sampler_bytes", &StageMemory::sampler_bytes},
     {"unused_bytes", &StageMemory::unused_bytes},
     {"uncertainty_bytes", &StageMemory::uncertainty_bytes},
+    {"kv_uncertainty_bytes", &StageMemory::kv_uncertainty_bytes},
 };
 /// May be negative: that much is missing.
 inline constexpr Field<StageMemory, std::int64_t> memory_balances[] = {

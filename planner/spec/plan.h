@@ -38,7 +38,8 @@ struct StageMemory {
   std::int64_t kv_bytes = 0;      // may be negative: that much is missing
   std::int64_t unused_bytes = 0;  // of kv: what the stage with the fewest blocks leaves unused here
   std::int64_t margin_bytes = 0;  // smaller of (kv - KV of one request of max_model_len) and (free - budget - other)
-  std::int64_t uncertainty_bytes = 0;  // by which the estimated parts may be off; TIGHT = |margin| below it
+  std::int64_t uncertainty_bytes = 0;  // of the margin, on the side of zero; TIGHT = |margin| below it
+  std::int64_t kv_uncertainty_bytes = 0;  // half the width of the band that nine of ten measured KV caches lie in
   bool operator==(const StageMemory&) const = default;
 };
 
@@ -59,6 +60,15 @@ struct Stage {
   bool operator==(const Stage&) const = default;
 };
 
+/// What a prompt may bring beside text: vLLM's --limit-mm-per-prompt, --mm-processor-kwargs, --mm-encoder-tp-mode.
+struct EncoderSettings {
+  std::optional<int> images = std::nullopt;  // of one prompt; unset: vLLM's own limit
+  std::optional<int> videos = std::nullopt;
+  std::optional<std::int64_t> max_pixels = std::nullopt;  // of an image, or of a frame
+  bool data_parallel = false;  // every rank keeps the whole tower and encodes its share of the items
+  bool operator==(const EncoderSettings&) const = default;
+};
+
 /// What else the server is told, as vLLM's flags of the same names.
 struct EngineSettings {
   int block_size = 16;  // tokens
@@ -69,6 +79,7 @@ struct EngineSettings {
   std::string quantization = {};  // "fp8": weights are converted when loaded; "" as the checkpoint is
   std::string generation = {};    // "V0": vLLM's older engine is asked for where a version has both; "" its own choice
   std::string runner = {};        // "V1" or "V2": the model runner that is asked for; "" the version's own choice
+  EncoderSettings encoder = {};
   bool operator==(const EngineSettings&) const = default;
 };
 

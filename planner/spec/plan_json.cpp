@@ -118,6 +118,15 @@ Json devices_json(const ClusterSpec& cluster) {
   return out;
 }
 
+Json encoder_json(const EncoderSettings& encoder) {
+  Json out;
+  if (encoder.images) out["images"] = *encoder.images;
+  if (encoder.videos) out["videos"] = *encoder.videos;
+  if (encoder.max_pixels) out["max_pixels"] = *encoder.max_pixels;
+  out["data_parallel"] = encoder.data_parallel;
+  return out;
+}
+
 Json engine_json(const EngineSettings& engine) {
   Json out;
   out["block_size"] = engine.block_size;
@@ -128,6 +137,7 @@ Json engine_json(const EngineSettings& engine) {
   out["quantization"] = engine.quantization;
   if (!engine.generation.empty()) out["generation"] = engine.generation;
   if (!engine.runner.empty()) out["runner"] = engine.runner;
+  if (engine.encoder != EncoderSettings()) out["encoder"] = encoder_json(engine.encoder);
   return out;
 }
 

@@ -223,6 +223,15 @@ Workload workload_from(const Node& node) {
   return out;
 }
 
+EncoderSettings encoder_from(const Node& node) {
+  EncoderSettings out;
+  if (const auto images = node.find("images")) out.images = images->count(0);
+  if (const auto videos = node.find("videos")) out.videos = videos->count(0);
+  if (const auto pixels = node.find("max_pixels")) out.max_pixels = pixels->integer(1);
+  out.data_parallel = node.at("data_parallel").boolean();
+  return out;
+}
+
 EngineSettings engine_from(const Node& node) {
   EngineSettings out;
   out.block_size = node.at("block_size").count();
@@ -233,6 +242,7 @@ EngineSettings engine_from(const Node& node) {
   out.quantization = node.at("quantization").text();
   if (const auto generation = node.find("generation")) out.generation = generation->text();
   if (const auto runner = node.find("runner")) out.runner = runner->text();
+  if (const auto encoder = node.find("encoder")) out.encoder = encoder_from(*encoder);
   return out;
 }
 

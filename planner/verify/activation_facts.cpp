@@ -80,6 +80,16 @@ double sampler_run(const PlanFacts& plan) {
          (sequences * constant("sampler_bytes_per_logit") + 4 * std::min(sequences, constant("sampler_buffer_rows")));
 }
 
+/// A table as large as the embedding's part, where compiling meets that: as far as it exceeds the peak, and once more
+/// where it stays.
+double compiling(const PlanFacts& plan, const StageFacts& stage, double peak) {
+  if (plan.enforce_eager || stage.first_layer > 0) return 0;
+  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
+  const double table = plan.model.embedding_bytes / static_cast<double>(plan.tp);
+  return constant("compile_share") * (constant("compile_peak_tables") * std::max(0.0, table - peak) +
+                                      constant("compile_kept_tables") * table);
+}
+
 }  // namespace
 
 WidthFacts width_facts(const Node& run, const PlanFacts& plan, double hidden) {
@@ -97,7 +107,9 @@ ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage)
   ActivationFacts out;
   out.forward_bytes = peak + library_bytes(plan, stage);
   if (stage.first_layer > 0) out.forward_bytes += constant("boundary_hidden_copies") * hidden;
-  if (stage.end_layer != static_cast<std::int64_t>(plan.model.layers.size())) return out;
+  const bool last = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
+  out.compile_bytes = compiling(plan, stage, last ? std::max(peak, hidden + sampler_run(plan)) : peak);
+  if (!last) return out;
   const auto sequences = static_cast<double>(plan.max_num_seqs);
   out.sampler_bytes = std::max(0.0, hidden + sampler_run(plan) - peak) +
                       (plan.runner_v2 ? sequences * plan.vocabulary * constant("v2_penalty_bytes_per_logit") : 0);

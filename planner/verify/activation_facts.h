@@ -15,6 +15,7 @@ namespace ppplan::verify {
 struct ActivationFacts {
   double forward_bytes = 0;
   double sampler_bytes = 0;  // of the last stage, else 0
+  double compile_bytes = 0;  // counted of what compiling takes beyond both
 };
 
 /// `run` is an entry of the model's `layers`.

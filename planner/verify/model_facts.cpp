@@ -10,14 +10,15 @@ namespace ppplan::verify {
 
 using input::Node;
 
-/// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and zero point per 128.
+/// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and one 4-bit zero point per
+/// 128.
 double element_bytes(const Node& node) {
   static const std::map<std::string, double> known = {{"fp32", 4},
                                                       {"bf16", 2},
                                                       {"fp16", 2},
                                                       {"fp8", 1},
                                                       {"int8", 1},
-                                                      {"int4", 0.5 + 4.0 / 128},
+                                                      {"int4", 0.5 + 2.5 / 128},
                                                       {"nvfp4", 0.5 + 1.0 / 16},
                                                       {"mxfp4", 0.5 + 1.0 / 32}};
   const auto found = known.find(node.text());

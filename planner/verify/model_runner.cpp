@@ -52,21 +52,27 @@ bool runs_on_v2(const Node& model, const std::string& version) {
          (served.contains("dense") && !has_experts(model) && !is_hybrid(model));
 }
 
-bool runs_on_v0(const std::string& version, std::int64_t stages, std::int64_t capability, bool asked) {
+bool runs_on_v0(const std::string& version, const EngineFacts& asked) {
   const Node table = catalog::vllm().root();
   const auto wanted = version_numbers(version.empty() ? table.at("known_until").text() : version);
   std::string one = "V0", several = "V0";
   std::int64_t below = 0;
   bool there = true;
+  std::set<std::int64_t> keeps_fp8;
   for (const Node& row : table.at("versions").items()) {
     if (version_numbers(row.at("since").text()) > wanted) break;
     if (const auto own = row.find("engine")) one = own->text();
     if (const auto own = row.find("pipeline_engine")) several = own->text();
     if (const auto cards = row.find("v0_below_compute_capability")) below = cards->count(0);
     if (const auto has = row.find("has_v0")) there = has->boolean();
+    if (const auto majors = row.find("v1_fp8_kv_cards")) {
+      keeps_fp8.clear();
+      for (const Node& major : majors->items()) keeps_fp8.insert(major.integer(1));
+    }
   }
-  if (asked && there) return true;
-  return (capability > 0 && capability < below) || (stages > 1 ? several : one) == "V0";
+  const bool narrow = asked.fp8_kv && asked.capability > 0 && !keeps_fp8.contains(asked.capability / 10);
+  if (there && (asked.v0 || narrow)) return true;
+  return (asked.capability > 0 && asked.capability < below) || (asked.stages > 1 ? several : one) == "V0";
 }
 
 }  // namespace ppplan::verify

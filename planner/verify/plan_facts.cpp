@@ -110,6 +110,11 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
     plan.enforce_eager = engine->at("enforce_eager").boolean();
     plan.expert_parallel = engine->at("expert_parallel").boolean();
     plan.draft = engine->at("draft").boolean();
+    if (const auto encoder = engine->find("encoder")) {
+      const auto none = [&](const char* key) { return encoder->find(key) && count(*encoder, key, 0) == 0; };
+      plan.no_items = none("images") && none("videos");
+      plan.whole_towers = encoder->at("data_parallel").boolean();
+    }
     if (engine->find("kv_cache_memory_bytes")) plan.kv_cache_memory_bytes = bytes(*engine, "kv_cache_memory_bytes");
   }
   const auto list = inputs.find("corrections");
@@ -159,7 +164,8 @@ void read_served(const Node& inputs, PlanFacts& plan) {
   const std::string runner = asked("runner");
   plan.runner_v2 = runner.empty() ? runs_on_v2(inputs.at("model"), plan.vllm) : runner == "V2";
   const std::int64_t capability = plan.input_devices.empty() ? 0 : plan.input_devices.front().compute_capability;
-  plan.v0 = runs_on_v0(plan.vllm, plan.pp, capability, asked("generation") == "V0");
+  const bool fp8_kv = inputs.at("model").at("kv_dtype").text() == "fp8";
+  plan.v0 = runs_on_v0(plan.vllm, {plan.pp, capability, asked("generation") == "V0", fp8_kv});
 }
 
 void read_inputs(const Node& inputs, PlanFacts& plan) {

@@ -64,6 +64,12 @@ Check weights_claim(const PlanFacts& plan) {
                      });
 }
 
+/// Of the vision tower, on a rank that has one.
+double rank_tower(const PlanFacts& plan) {
+  if (plan.no_items && memory_constant("encoder_tower_left_out", plan.vllm, plan.v0) != 0) return 0;
+  return plan.model.tower_bytes / (plan.whole_towers ? 1 : static_cast<double>(plan.tp));
+}
+
 Check ends_claim(const PlanFacts& plan) {
   const auto tp = static_cast<double>(plan.tp);
   const auto layers = static_cast<std::int64_t>(plan.model.layers.size());
@@ -79,8 +85,7 @@ Check ends_claim(const PlanFacts& plan) {
         claim.near(place + " embedding", static_cast<double>(stage.embedding_bytes), stage.embedding ? embedding : 0,
                    1);
         claim.near(place + " head", static_cast<double>(stage.head_bytes), head ? head_bytes : 0, 1);
-        claim.near(place + " tower", static_cast<double>(stage.tower_bytes),
-                   stage.tower ? plan.model.tower_bytes / tp : 0, 1);
+        claim.near(place + " tower", static_cast<double>(stage.tower_bytes), stage.tower ? rank_tower(plan) : 0, 1);
         claim.near(place + " draft", static_cast<double>(stage.draft_bytes), draft ? drafter : 0,
                    static_cast<double>(plan.model.draft_layers.size() + 4));
       });

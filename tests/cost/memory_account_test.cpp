@@ -107,5 +107,53 @@ TEST(MemoryAccount, MoreMemoryNeverHoldsFewerTokens) {
   }
 }
 
+TEST(MemoryAccount, HalfOfWhatCompilingTakesIsCountedAndDoubted) {
+  spec::Plan compiled = small_plan({4, 4});
+  compiled.model.vocabulary = 1 << 20;  // an embedding of 1 GiB, above the forward pass
+  compiled.provenance.vllm = "0.15";
+  spec::Plan eager = compiled;
+  eager.engine.enforce_eager = true;
+  cost::assess_memory(compiled);
+  cost::assess_memory(eager);
+  const auto activation = [](const spec::Plan& plan, int stage) {
+    return plan.stages[static_cast<std::size_t>(stage)].memory.activation_bytes;
+  };
+  // The peak while compiling is the embedding; what it exceeds the forward pass by is counted half, on the first stage.
+  const std::int64_t counted = activation(compiled, 0) - activation(eager, 0);
+  EXPECT_GT(counted, gibi / 4);
+  EXPECT_LT(counted, gibi / 2);
+  EXPECT_EQ(activation(compiled, 1), activation(eager, 1));
+  EXPECT_GE(compiled.stages[0].memory.kv_uncertainty_bytes, counted);
+}
+
+TEST(MemoryAccount, BothMarginsMustBeAboveZeroAtTheirLowEnds) {
+  spec::Plan plan = small_plan({8});
+  for (int utilization = 50; utilization <= 99; ++utilization) {
+    plan.gpu_memory_utilization = utilization / 100.0;
+    cost::assess_memory(plan);
+    const spec::StageMemory& m = plan.stages[0].memory;
+    const std::int64_t beside = plan.cluster.devices[0].free_bytes - m.budget_bytes - m.other_bytes;
+    if (plan.verdict == spec::Verdict::fits) {
+      EXPECT_GT(m.kv_bytes, m.kv_uncertainty_bytes);
+      EXPECT_GT(beside, 0);
+    }
+    if (beside > gibi) {
+      EXPECT_NE(plan.verdict, spec::Verdict::oom) << utilization;
+    }
+  }
+}
+
+TEST(MemoryAccount, AStatedKvCacheHasNoBand) {
+  spec::Plan plan = small_plan({4, 4});
+  cost::assess_memory(plan);
+  EXPECT_GT(plan.stages[0].memory.kv_uncertainty_bytes, 0);
+  const spec::Range band = plan.predicted.uncertainty.at("kv_tokens");
+  EXPECT_LT(band.low, static_cast<double>(plan.predicted.kv_tokens));
+  EXPECT_GT(band.high, static_cast<double>(plan.predicted.kv_tokens));
+  plan.engine.kv_cache_memory_bytes = gibi;
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.stages[0].memory.kv_uncertainty_bytes, 0);
+}
+
 }  // namespace
 }  // namespace ppplan

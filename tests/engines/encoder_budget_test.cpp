@@ -64,6 +64,48 @@ TEST(EncoderBudget, SmallImagesFillTheBatch) {
   EXPECT_EQ(encoder_load(plan_of("LlamaForCausalLM", "0.19", 8192, 8192)), EncoderLoad{});
 }
 
+TEST(EncoderBudget, LeavesOutWhatPromptsMayNotBring) {
+  spec::Plan plan = plan_of("Qwen2_5_VLForConditionalGeneration", "0.11", 128000, 8192);
+  plan.engine.encoder.videos = 0;  // one image is left
+  EXPECT_EQ(encoder_load(plan).tokens, 16384);
+  EXPECT_FALSE(leaves_tower_out(plan));
+  plan.engine.encoder.images = 0;
+  EXPECT_EQ(encoder_load(plan), EncoderLoad{});
+  EXPECT_TRUE(leaves_tower_out(plan));
+  plan.provenance.vllm = "0.10.2";  // nothing is encoded, the tower is loaded
+  EXPECT_EQ(encoder_load(plan), EncoderLoad{});
+  EXPECT_FALSE(leaves_tower_out(plan));
+}
+
+TEST(EncoderBudget, MostPixelsMakeSmallerImages) {
+  spec::Plan plan = plan_of("Qwen2_5_VLForConditionalGeneration", "0.11", 8192, 512);
+  plan.engine.encoder = {.images = 1, .videos = 0, .max_pixels = 1048576};
+  // 28 by 28 pixels a token: 1,337 of them.
+  EXPECT_EQ(encoder_load(plan).tokens, 1337);
+  plan.engine.encoder.max_pixels = std::int64_t{1} << 40;  // no more than the preprocessor's own limit
+  EXPECT_EQ(encoder_load(plan).tokens, 16384);
+}
+
+TEST(EncoderBudget, DataParallelRanksShareTheItems) {
+  spec::Plan plan = plan_of("Gemma3ForConditionalGeneration", "0.19", 8192, 8192);
+  plan.parallel.tp = 8;
+  const EncoderLoad whole = encoder_load(plan);
+  plan.engine.encoder.data_parallel = true;
+  EXPECT_EQ(encoder_load(plan).tokens, whole.tokens);  // all of them reach the model
+  EXPECT_EQ(encoder_load(plan).patches, whole.patches / 8);
+}
+
+TEST(EncoderBudget, OfV0HasAnImageAndAVideoInEverySequence) {
+  spec::Plan plan = plan_of("Qwen2_5_VLForConditionalGeneration", "0.7.3", 32768, 32768);
+  // One sequence: an image of 16,384 tokens and a video of as many, one after the other.
+  const EncoderLoad load = encoder_load(plan);
+  EXPECT_EQ(load.tokens, 2 * 16384);
+  EXPECT_EQ(load.patches, 4 * 16384);
+  plan.engine.encoder.videos = 0;  // two sequences of an image
+  EXPECT_EQ(encoder_load(plan).tokens, 2 * 16384);
+  EXPECT_EQ(encoder_load(plan).patches, 4 * 2 * 16384);
+}
+
 TEST(PipelineFault, NamesTheVersionsThatLackIt) {
   spec::ModelSpec model;
   model.architecture = "GptOssForCausalLM";

@@ -90,6 +90,19 @@ TEST(VllmDefaults, OldCardsStayedOnV0UntilAReleaseAfterTheOthers) {
   EXPECT_EQ(vllm_defaults("0.10.1", card("a10")).engine, "V1");
 }
 
+TEST(EngineOf, KeepsKeysAndValuesInFp8OnV1WithHopperAloneWhileBothEnginesWere) {
+  const auto engine = [](const std::string& version, int capability, bool fp8) {
+    return engine_of(version, {.capability = capability, .fp8_kv = fp8});
+  };
+  // FlashAttention 3, which reads keys and values in fp8, was built for compute capability 9.x.
+  EXPECT_EQ(engine("0.8.5", 86, true), "V0");
+  EXPECT_EQ(engine("0.10.1.1", 89, true), "V0");
+  EXPECT_EQ(engine("0.8.5", 90, true), "V1");
+  EXPECT_EQ(engine("0.8.5", 86, false), "V1");
+  EXPECT_EQ(engine("0.11", 86, true), "V1");  // V0 was taken out
+  EXPECT_EQ(engine("0.7.3", 90, true), "V0");
+}
+
 TEST(VllmDefaults, AsynchronousSchedulingReachedPipelinesOneReleaseLater) {
   const spec::Device h100 = card("h100-sxm");
   EXPECT_FALSE(vllm_defaults("0.13", h100).asynchronous);

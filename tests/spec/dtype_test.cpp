@@ -16,7 +16,7 @@ TEST(DType, IsFoundByItsName) {
 
 TEST(DType, CountsTheScalesOfItsBlocks) {
   EXPECT_EQ(bytes_per_element(DType::bf16), 2);
-  EXPECT_EQ(bytes_per_element(DType::int4), 0.5 + 4.0 / 128);  // fp16 scale and zero point
+  EXPECT_EQ(bytes_per_element(DType::int4), 0.5 + 2.5 / 128);  // fp16 scale, 4-bit zero point
   EXPECT_EQ(bytes_per_element(DType::nvfp4), 0.5 + 1.0 / 16);  // one fp8 scale
 }
 

@@ -106,6 +106,7 @@ spec::EngineSettings engine_of(const InputFlags& flags) {
   out.expert_parallel = flags.expert_parallel;
   out.generation = flags.generation;
   out.runner = flags.runner;
+  out.encoder = flags.encoder;
   if (!flags.kv_cache_memory_bytes.empty())
     out.kv_cache_memory_bytes =
         static_cast<std::int64_t>(spec::parse_bytes(flags.kv_cache_memory_bytes, "--kv-cache-memory-bytes"));
@@ -203,6 +204,14 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
       ->check(CLI::IsMember({"V0"}));
   app.add_option("--model-runner", flags.runner, "V1 or V2, as VLLM_USE_V2_MODEL_RUNNER asks for it")
       ->check(CLI::IsMember({"V1", "V2"}));
+  app.add_option("--limit-images", flags.encoder.images, "images that a prompt may bring; 0 = none")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--limit-videos", flags.encoder.videos, "videos that a prompt may bring; 0 = none")
+      ->check(CLI::NonNegativeNumber);
+  app.add_option("--max-pixels", flags.encoder.max_pixels, "pixels of an image or frame at most")
+      ->check(CLI::PositiveNumber);
+  app.add_flag("--encoder-data-parallel", flags.encoder.data_parallel,
+               "the whole vision tower on every rank, as --mm-encoder-tp-mode data asks for it");
   app.add_flag("--enable-expert-parallel", flags.expert_parallel, "whole experts on each rank instead of slices");
   app.add_option("--calibration", flags.calibrations, "what doctor or compare measured of a start-up; repeatable");
   app.add_option("--vllm", flags.vllm, "whose rules to follow, e.g. 0.26");

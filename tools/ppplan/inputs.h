@@ -29,6 +29,7 @@ struct InputFlags {
   std::optional<int> block_size;
   bool enforce_eager = false, expert_parallel = false;
   std::string generation, runner;  // of vLLM's engine and model runner, "" = its own choice
+  spec::EncoderSettings encoder;
   std::string kv_cache_memory_bytes;
   std::vector<std::string> calibrations;
 };

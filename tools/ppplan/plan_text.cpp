@@ -171,7 +171,8 @@ std::string predicted_text(const spec::Plan& plan) {
   out += fmt::format("  TPOT             {}{} ms\n", report::time_text(p.tpot_s), interval(plan, "tpot_s", 1e3, 1));
   out += fmt::format("  bubble           {:.1f} %, balance {:.3f}, bound of the simulated rounds {}\n",
                      100 * p.bubble_fraction, p.balance, report::time_text(p.lower_bound_s));
-  out += fmt::format("  KV capacity      {} tokens a replica, least on stage {}\n", p.kv_tokens, fewest_tokens(plan));
+  out += fmt::format("  KV capacity      {}{} tokens a replica, least on stage {}\n", p.kv_tokens,
+                     interval(plan, "kv_tokens", 1, 0), fewest_tokens(plan));
   out += fmt::format("  in flight        {} batches of up to {} tokens, {} sequences in all\n",
                      plan.micro_batching.in_flight, plan.micro_batching.max_num_batched_tokens,
                      plan.micro_batching.max_num_seqs);

@@ -56,6 +56,26 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   }
 }
 
+/// The number that follows `name` in {"image": 1, "video": 0} or image=1,video=0; "" without one.
+std::string number_of(const std::string& text, const std::string& name) {
+  std::size_t at = text.find(name);
+  if (at == std::string::npos) return "";
+  at = text.find_first_not_of("\" :=", at + name.size());
+  if (at == std::string::npos) return "";
+  return text.substr(at, text.find_first_not_of("0123456789", at) - at);
+}
+
+/// What prompts may bring beside text.
+void add_encoder(const engines::ServeLine& line, ToldFlags& out) {
+  const std::string limits = value_of(line, "--limit-mm-per-prompt");
+  const bool text_only = value_of(line, "--language-model-only") == "true";
+  for (const auto& [kind, ours] : {std::pair("image", "--limit-images"), std::pair("video", "--limit-videos")})
+    if (const std::string limit = text_only ? "0" : number_of(limits, kind); !limit.empty()) out[ours] = limit;
+  if (const auto pixels = number_of(value_of(line, "--mm-processor-kwargs"), "max_pixels"); !pixels.empty())
+    out["--max-pixels"] = pixels;
+  if (value_of(line, "--mm-encoder-tp-mode") == "data") out["--encoder-data-parallel"] = "";
+}
+
 ToldFlags told_by(const engines::ServeLine& line) {
   ToldFlags out;
   if (!line.model.empty()) out["--model"] = line.model;
@@ -69,6 +89,7 @@ ToldFlags told_by(const engines::ServeLine& line) {
     const auto found = line.env.find(name);
     return found == line.env.end() ? std::string() : found->second;
   };
+  add_encoder(line, out);
   if (env("VLLM_USE_V1") == "0") out["--vllm-engine"] = "V0";
   if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
     out["--model-runner"] = runner == "1" ? "V2" : "V1";
