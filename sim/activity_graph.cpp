@@ -41,7 +41,7 @@ class GraphBuilder {
   void add_activity(OpId id) {
     if (graph_.activity_of.empty()) graph_.activity_of.assign(schedule_.ops.size(), 0);
     activity(id) = static_cast<int>(graph_.size());
-    graph_.clock.push_back(op(id).device);
+    graph_.device.push_back(op(id).device);
     graph_.delay_s.push_back(op(id).seconds);
     if (schedule::is_transfer(op(id))) {
       activity(op(id).partner) = activity(id);
@@ -83,7 +83,7 @@ class GraphBuilder {
   }
 
   int add_gate() {
-    graph_.clock.push_back(0);
+    graph_.device.push_back(0);
     graph_.delay_s.push_back(0);
     graph_.flows.begin.push_back(graph_.flows.items.size());
     return static_cast<int>(graph_.size()) - 1;

@@ -20,7 +20,7 @@ struct Lists {
 };
 
 struct ActivityGraph {
-  std::vector<int> clock;              // [activity] device of the schedule: the sender of a transfer
+  std::vector<int> device;             // [activity] of the schedule: the sender of a transfer
   std::vector<double> delay_s;         // [activity] before its flows
   std::vector<double> alone_fraction;  // [activity], see schedule.h; 0 of transfers; empty when all compute has 1
   int busy_devices = 0;                // at once, while delay_s was measured

@@ -2,23 +2,26 @@
 
 // SimGrid's version.h does not compile before its other headers.
 // clang-format off
+#include <simgrid/kernel/Timer.hpp>
 #include <simgrid/s4u.hpp>
 #include <simgrid/version.h>
 // clang-format on
 
 #include <cmath>
+#include <queue>
 #include <string>
 
 namespace ppplan::sim {
 namespace {
 
 namespace sg = simgrid::s4u;
+using simgrid::kernel::timer::Timer;
 
 // SimGrid counts whole bytes, a tensor-parallel share may have a fraction: sizes and rates are told in units of 2^-10
 // bytes.
 constexpr double units_per_byte = 1024;
-// More than the delays that ever run on one clock together: a core each, so that they never share.
-constexpr int cores_per_clock = 1 << 16;
+// Ends that are no further apart are one moment.
+constexpr double moment_s = 1e-12;
 
 void configure() {
 #if SIMGRID_VERSION >= 33500
@@ -26,7 +29,7 @@ void configure() {
 #else
   const std::string timing = "surf/precision", work = "maxmin/precision";
 #endif
-  sg::Engine::set_config(timing, 1e-12);
+  sg::Engine::set_config(timing, moment_s);
   sg::Engine::set_config(work, 1e-9);
   sg::Engine::set_config("network/model", std::string("CM02"));
   sg::Engine::set_config("network/crosstraffic", false);
@@ -50,8 +53,19 @@ struct Machine::Platform {
     sg::Host* from;
     sg::Host* to;
   };
+  /// A delay under way.
+  struct Delay {
+    double end_s;
+    std::size_t number;  // of its start
+    Task task;
+    bool operator>(const Delay& other) const {
+      return end_s != other.end_s ? end_s > other.end_s : number > other.number;
+    }
+  };
   std::unique_ptr<sg::Engine> engine;
-  std::vector<sg::Host*> clocks;
+  std::priority_queue<Delay, std::vector<Delay>, std::greater<>> delays;
+  std::size_t delays_started = 0;
+  bool ending_delays = false;
   std::vector<Ends> routes;
   /// An activity under way, or one that ended a moment ago.
   struct Slot {
@@ -71,9 +85,6 @@ struct Machine::Platform {
     engine = std::make_unique<sg::Engine>(&count, arguments);
     configure();
     sg::NetZone* root = sg::create_empty_zone("machine");
-    for (int clock = 0; clock < spec.clocks; ++clock)
-      clocks.push_back(root->create_host(numbered("clock", static_cast<std::size_t>(clock)), 1.0));
-    for (sg::Host* clock : clocks) clock->set_core_count(cores_per_clock);
     lay_routes(spec, root);
     root->seal();
     sg::Activity::on_completion_cb(
@@ -131,6 +142,24 @@ struct Machine::Platform {
     free_slots.insert(free_slots.end(), ended_slots.begin(), ended_slots.end());
     ended_slots.clear();
   }
+
+  /// The clock stops at the end of the delay that ends first, for all of them.
+  void stop_at_next_end() {
+    if (delays.empty() || ending_delays) return;
+    const double stop_s = Timer::next();
+    if (stop_s < 0 || stop_s > delays.top().end_s) Timer::set(delays.top().end_s, [this] { end_delays(); });
+  }
+
+  void end_delays() {
+    ending_delays = true;
+    while (!delays.empty() && delays.top().end_s <= sg::Engine::get_clock() + moment_s) {
+      const Task task = delays.top().task;
+      delays.pop();
+      if (on_end) on_end(task);
+    }
+    ending_delays = false;
+    stop_at_next_end();
+  }
 };
 
 Machine::Machine(const MachineSpec& spec) : platform_(std::make_unique<Platform>(spec)) {}
@@ -138,11 +167,9 @@ Machine::~Machine() = default;
 
 void Machine::on_end(std::function<void(Task)> callback) { platform_->on_end = std::move(callback); }
 
-void Machine::start_delay(int clock, double seconds, Task task) {
-  sg::ExecPtr exec = sg::Exec::init();
-  exec->set_flops_amount(seconds);
-  exec->set_host(platform_->clocks[static_cast<std::size_t>(clock)]);
-  platform_->start(std::move(exec), task);
+void Machine::start_delay(double seconds, Task task) {
+  platform_->delays.push({now_s() + seconds, platform_->delays_started++, task});
+  platform_->stop_at_next_end();
 }
 
 void Machine::start_flow(int route, double bytes, Task task) {

@@ -1,9 +1,10 @@
-// A simulated machine: clocks that let time pass and links that flows share. The only place that sees SimGrid.
+// A simulated machine: time that passes and links that flows share. The only place that sees SimGrid.
 //
 // Model: a delay ends its seconds after its start. A flow of B bytes over a route moves at its max-min fair share of
 // the route's links, nothing else: one flow alone on links of which the slowest has bandwidth b ends B / b after its
 // start (SimGrid's CM02 without TCP window, cross traffic and wire latency). Each activity is started when its time has
-// come, by a callback: an activity that waits inside SimGrid costs time at every step.
+// come, by a callback: an activity that waits inside SimGrid costs time at every step. A delay shares nothing, so it is
+// no activity of SimGrid's at all but a date that its clock stops at: an activity would take ten times as long.
 //
 // SimGrid holds one platform a process, so a process makes one Machine at most, and only processes that end by _exit
 // (workers.h) make one.
@@ -18,7 +19,6 @@ namespace ppplan::sim {
 
 /// Links run one way: a full-duplex link is two of them.
 struct MachineSpec {
-  int clocks = 1;
   std::vector<double> link_bytes_per_s;
   std::vector<std::vector<int>> routes;  // links that a flow crosses, at least one each
 };
@@ -35,8 +35,9 @@ class Machine {
 
   /// Called at the end of every activity, with now_s() at that time; it may start others.
   void on_end(std::function<void(Task)> callback);
-  /// Delays do not slow one another down, whichever clock they run on; few on each is fastest.
-  void start_delay(int clock, double seconds, Task task);
+  /// Delays do not slow one another down. Those that end within 1e-12 s of one another may end together, in the order
+  /// of their dates and, of equal dates, of their starts.
+  void start_delay(double seconds, Task task);
   void start_flow(int route, double bytes, Task task);
   /// Returns when nothing is under way.
   void run();

@@ -6,12 +6,12 @@ namespace ppplan::sim {
 
 Paces::Paces(const ActivityGraph& graph) : graph_(graph) {
   if (graph.alone_fraction.empty()) return;
-  busy_.assign(static_cast<std::size_t>(*std::ranges::max_element(graph.clock)) + 1, 0);
+  busy_.assign(static_cast<std::size_t>(*std::ranges::max_element(graph.device)) + 1, 0);
 }
 
 double Paces::pace(std::size_t activity) const {
   const double others = graph_.busy_devices - 1;
-  const double idle = busy_clocks_ - 1 < others ? 1 - (busy_clocks_ - 1) / others : 0;
+  const double idle = busy_devices_ - 1 < others ? 1 - (busy_devices_ - 1) / others : 0;
   return 1 / (1 - (1 - graph_.alone_fraction[activity]) * idle);
 }
 
@@ -30,13 +30,13 @@ std::vector<Paces::Change> Paces::change(double now_s) {
 }
 
 std::vector<Paces::Change> Paces::start(std::size_t activity, double now_s) {
-  if (busy_[static_cast<std::size_t>(graph_.clock[activity])]++ == 0) ++busy_clocks_;
+  if (busy_[static_cast<std::size_t>(graph_.device[activity])]++ == 0) ++busy_devices_;
   running_.push_back({activity, graph_.delay_s[activity], 0, now_s});
   return change(now_s);
 }
 
 std::vector<Paces::Change> Paces::end(std::size_t activity, double now_s) {
-  if (--busy_[static_cast<std::size_t>(graph_.clock[activity])] == 0) --busy_clocks_;
+  if (--busy_[static_cast<std::size_t>(graph_.device[activity])] == 0) --busy_devices_;
   std::erase_if(running_, [&](const Running& one) { return one.activity == activity; });
   return change(now_s);
 }

@@ -37,8 +37,8 @@ class Paces {
   std::vector<Change> change(double now_s);
 
   const ActivityGraph& graph_;
-  std::vector<int> busy_;  // [clock] computes under way
-  int busy_clocks_ = 0;
+  std::vector<int> busy_;  // [device] computes under way
+  int busy_devices_ = 0;
   std::vector<Running> running_;
 };
 

@@ -62,7 +62,7 @@ class GraphRun {
 
   /// An activity may get a second delay when its pace changes; only its latest one counts.
   void start_delay(std::size_t activity, double seconds) {
-    machine_.start_delay(graph_.clock[activity], seconds, activity + graph_.size() * ++delays_[activity]);
+    machine_.start_delay(seconds, activity + graph_.size() * ++delays_[activity]);
   }
 
   void follow(const std::vector<Paces::Change>& changes) {

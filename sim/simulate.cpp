@@ -32,12 +32,6 @@ std::vector<ActivityGraph> graphs(std::span<const Schedule> schedules, FlowRoute
   return out;
 }
 
-MachineSpec machine_for(std::span<const Schedule> schedules, const FlowRoutes& routes) {
-  std::size_t devices = 1;
-  for (const Schedule& schedule : schedules) devices = std::max(devices, schedule.devices.size());
-  return {static_cast<int>(devices), routes.link_bytes_per_s(), routes.routes()};
-}
-
 /// Schedules [begin, end) that one process simulates, one after another on one machine.
 struct Share {
   std::size_t begin = 0;
@@ -109,7 +103,7 @@ traces::Timeline timeline(const Schedule& schedule, const ActivityGraph& graph,
 std::vector<traces::Timeline> simulate(std::span<const Schedule> schedules, const spec::ClusterSpec& cluster) {
   FlowRoutes routes(cluster);
   const std::vector<ActivityGraph> all = graphs(schedules, routes);
-  const MachineSpec spec = machine_for(schedules, routes);
+  const MachineSpec spec{routes.link_bytes_per_s(), routes.routes()};
   const std::vector<Share> parts = shares(all);
   const std::vector<std::string> results = run_in_workers(
       names(parts), processor_count(), [&](std::size_t part) { return simulate_share(all, parts[part], spec); });

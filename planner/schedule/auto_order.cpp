@@ -75,6 +75,7 @@ class AutoSearch {
 
   void add_layouts() {
     for (int v = 1; v <= r_.chunks; ++v) {
+      if (r_.only_divisors && r_.chunks % v != 0) continue;
       const auto costs = regrouped(r_.costs, r_.ranks, r_.chunks, v);
       if (!costs) {
         not_tried_.push_back(
@@ -91,7 +92,7 @@ class AutoSearch {
   /// Two pipes of one stage a rank, with the weights twice.
   void add_mirrored() {
     const int p = r_.ranks, m = r_.micro_batches;
-    if (r_.chunks < 2) return;
+    if (r_.chunks < 2 || !r_.mirrored) return;
     auto costs = regrouped(r_.costs, p, r_.chunks, 1);
     if (p % 2 != 0 || m % 2 != 0 || m < 2 * p)
       return not_tried_.push_back(

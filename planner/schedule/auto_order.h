@@ -26,6 +26,8 @@ struct AutoRequest {
   Objective objective = Objective::barrier;
   double time_limit_s = 10;  // of the search; the result is the same for any limit that does not end it
   std::uint64_t seed = 1;
+  bool mirrored = true;        // two mirrored pipes, with the weights twice, may be tried
+  bool only_divisors = false;  // no stages a rank but those that divide `chunks`
 };
 
 struct AutoOrder {

@@ -1,6 +1,5 @@
 #include <algorithm>
 #include <cmath>
-#include <numeric>
 #include <tuple>
 
 #include "planner/schedule/deadlock.h"
@@ -146,12 +145,18 @@ class FaultFinder {
   }
 
   void check_keys() {
-    std::vector<OpId> by_key(schedule_.ops.size());
-    std::iota(by_key.begin(), by_key.end(), 0);
-    const auto order = [&](OpId id) { return std::tie(op(id).device, op(id).key); };
+    struct Keyed {
+      int device;
+      traces::OpKey key;
+      OpId id;
+    };
+    std::vector<Keyed> by_key;  // side by side: ops are wide
+    by_key.reserve(schedule_.ops.size());
+    for (OpId id = 0; id < op_count(); ++id) by_key.push_back({op(id).device, op(id).key, id});
+    const auto order = [](const Keyed& it) { return std::tie(it.device, it.key); };
     std::ranges::sort(by_key, {}, order);
     const auto same = std::ranges::adjacent_find(by_key, {}, order);
-    if (same != by_key.end()) add(text(*same) + " and op " + std::to_string(same[1]) + " have the same key");
+    if (same != by_key.end()) add(text(same->id) + " and op " + std::to_string(same[1].id) + " have the same key");
   }
 
   const Schedule& schedule_;

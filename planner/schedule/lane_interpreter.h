@@ -49,10 +49,10 @@ class LaneInterpreter {
   std::vector<LaneState> lanes_;
   std::vector<std::size_t> lane_of_;           // [op]
   std::vector<OpId> needs_buffer_of_;          // [op] of a Recv: the Recv whose buffer it takes over, or -1
-  std::vector<std::vector<OpId>> releases_;    // [op] of a Recv: itself and its consumers, which free its buffer
+  std::vector<OpList> releases_;               // [op] of a Recv: itself and its consumers, which free its buffer
   std::vector<std::size_t> after_cursor_;      // [op] entries of `after` that are known to have ended
   std::vector<std::size_t> buffer_cursor_;     // [op] entries of releases_ that are known to have ended
-  std::vector<std::vector<OpId>> waiters_;     // [op] to attempt again once it ends
+  std::vector<OpList> waiters_;                // [op] to attempt again once it ends
   std::vector<char> issued_, posted_, ended_;  // [op]
   std::vector<double> ready_s_, start_s_, end_s_;
   std::vector<OpId> attempts_;

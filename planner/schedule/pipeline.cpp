@@ -58,13 +58,13 @@ class PipelineBuilder {
       : shape_(shape), schedule_(empty_schedule(shape)), last_send_(shape.members.size()) {}
 
   /// The first stage waits for `entry`. Returns the forward on the last stage.
-  OpId add_micro_batch(int micro_batch, const MicroBatchCosts& costs, std::vector<OpId> entry) {
+  OpId add_micro_batch(int micro_batch, const MicroBatchCosts& costs, OpList entry) {
     const int stages = static_cast<int>(shape_.members.size());
-    std::vector<OpId> after = std::move(entry);
+    OpList after = std::move(entry);
     OpId computed = 0;
     for (int stage = 0; stage < stages; ++stage) {
       const auto at = static_cast<std::size_t>(stage);
-      after.insert(after.end(), last_send_[at].begin(), last_send_[at].end());
+      for (const OpId send : last_send_[at]) after.push_back(send);
       const traces::OpKey key{.kind = OpKind::forward, .stage = stage, .micro_batch = micro_batch};
       computed = add_compute(schedule_, stage, key, costs.stage_s[at], std::move(after));
       schedule_.ops[static_cast<std::size_t>(computed)].alone_fraction = costs.alone_fraction;
@@ -94,7 +94,7 @@ class PipelineBuilder {
 
   const PipelineShape& shape_;
   Schedule schedule_;
-  std::vector<std::vector<OpId>> last_send_;  // [stage]: what the stage's next compute waits for besides its input
+  std::vector<OpList> last_send_;  // [stage]: what the stage's next compute waits for besides its input
 };
 
 }  // namespace
@@ -120,7 +120,7 @@ Schedule decode_rounds(const PipelineShape& shape, const std::vector<MicroBatchC
   require(rounds > 0, "expected at least one round, found " + std::to_string(rounds));
   const bool single = shape.members.size() == 1;
   PipelineBuilder builder(shape);
-  std::vector<std::vector<OpId>> entry(costs.size());  // what the cohort's next round waits for
+  std::vector<OpList> entry(costs.size());  // what the cohort's next round waits for
   for (int round = 0; round < rounds; ++round) {
     for (std::size_t cohort = 0; cohort < costs.size(); ++cohort) {
       const int micro_batch = round * static_cast<int>(costs.size()) + static_cast<int>(cohort);

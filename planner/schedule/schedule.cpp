@@ -37,14 +37,14 @@ Lane& transfer_lane(const std::vector<Op>& ops, ScheduleDevice& device, LaneKind
 
 }  // namespace
 
-OpId add_compute(Schedule& schedule, int device, traces::OpKey key, double seconds, std::vector<OpId> after) {
+OpId add_compute(Schedule& schedule, int device, traces::OpKey key, double seconds, OpList after) {
   const OpId id = append(schedule, {.key = key, .device = device, .seconds = seconds, .after = std::move(after)});
   compute_lane(device_at(schedule, device)).ops.push_back(id);
   return id;
 }
 
 TransferIds add_transfer(Schedule& schedule, int from, int to, traces::OpKey key, double seconds, std::int64_t bytes,
-                         std::vector<OpId> after) {
+                         OpList after) {
   const bool token_return = key.kind == OpKind::token_return;
   const OpId send = static_cast<OpId>(schedule.ops.size());
   const OpId recv = send + 1;

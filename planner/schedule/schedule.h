@@ -29,12 +29,10 @@
 #include <string>
 #include <vector>
 
+#include "planner/schedule/op_list.h"
 #include "traces/op_key.h"
 
 namespace ppplan::schedule {
-
-/// Index into Schedule::ops.
-using OpId = int;
 
 struct Op {
   traces::OpKey key;
@@ -43,7 +41,7 @@ struct Op {
   OpId partner = -1;  // the Recv of a Send and the Send of a Recv; -1 of everything else
   double seconds = 0;
   std::int64_t bytes = 0;
-  std::vector<OpId> after;
+  OpList after;
   int group = -1;
   double alone_fraction = 1;                         // of compute, in (0, 1]; 1 = the others don't matter
   std::optional<traces::OpKey> with = std::nullopt;  // of a forward_backward: the backward that runs along
@@ -84,7 +82,7 @@ inline bool is_transfer(const Op& op) { return op.partner >= 0; }
 inline bool needs_buffer(const Op& recv) { return recv.key.kind != traces::OpKind::token_return; }
 
 /// Appends compute to the device's compute lane and returns its id.
-OpId add_compute(Schedule& schedule, int device, traces::OpKey key, double seconds, std::vector<OpId> after);
+OpId add_compute(Schedule& schedule, int device, traces::OpKey key, double seconds, OpList after);
 
 struct TransferIds {
   OpId send;
@@ -93,6 +91,6 @@ struct TransferIds {
 /// Appends a Send to `from`'s lane to `to`, and its Recv to `to`'s lane from `from`. `key.kind` may be send or
 /// send_gradient (the Recv gets its counterpart) or token_return (both get it). The Send waits for `after`.
 TransferIds add_transfer(Schedule& schedule, int from, int to, traces::OpKey key, double seconds, std::int64_t bytes,
-                         std::vector<OpId> after);
+                         OpList after);
 
 }  // namespace ppplan::schedule

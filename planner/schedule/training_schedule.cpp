@@ -81,23 +81,23 @@ class Builder {
   std::size_t cell(int stage, int micro_batch) const { return at(stage) * at(order_.micro_batches) + at(micro_batch); }
 
   /// What the consumer of a stage's output (or gradient) waits for: the op that made it, or its Recv.
-  std::vector<OpId> forward_input(int stage, int micro_batch) const {
+  OpList forward_input(int stage, int micro_batch) const {
     const int previous = neighbours_[at(stage)].previous;
     if (previous < 0) return {};
     return {output_[cell(previous, micro_batch)]};
   }
-  std::vector<OpId> backward_input(int stage, int micro_batch) const {
+  OpList backward_input(int stage, int micro_batch) const {
     const int next = neighbours_[at(stage)].next;
     if (next < 0) return {made_[cell(stage, micro_batch)]};
     return {gradient_[cell(next, micro_batch)], made_[cell(stage, micro_batch)]};
   }
 
-  std::vector<OpId> needs(const Action& action) const {
+  OpList needs(const Action& action) const {
     const auto [kind, stage, micro_batch, with_stage, with_micro_batch] = action;
     if (kind == OpKind::backward_weight) return {made_[cell(stage, micro_batch)]};
     if (kind == OpKind::forward) return forward_input(stage, micro_batch);
     if (kind != OpKind::forward_backward) return backward_input(stage, micro_batch);
-    std::vector<OpId> both = forward_input(stage, micro_batch);
+    OpList both = forward_input(stage, micro_batch);
     for (const OpId id : backward_input(with_stage, with_micro_batch)) both.push_back(id);
     return both;
   }

@@ -7,6 +7,7 @@
 #include "planner/schedule/named_order.h"
 #include "planner/schedule/order_layout.h"
 #include "planner/schedule/searched_order.h"
+#include "planner/search/training_auto.h"
 #include "planner/search/training_candidate.h"
 
 namespace ppplan::search {
@@ -43,6 +44,7 @@ std::vector<std::string> training_schedules() {
   std::vector<std::string> out;
   for (const Rule& rule : rules) out.emplace_back(rule.name);
   out.insert(out.end(), schedule::searched_names().begin(), schedule::searched_names().end());
+  out.emplace_back("auto");
   return out;
 }
 
@@ -65,10 +67,21 @@ TrainingExplorer::Outcome TrainingExplorer::explore(const spec::Parallel& parall
   for (const BatchSetting& batch : all)
     for (const TrainingSettings& settings : rule_settings(parallel, batch))
       if (!stop_.load()) try_rule(parallel, settings, out);
-  if (parallel.pp == 1) return out;
+  if (parallel.pp > 1)
+    for (const BatchSetting& batch : worth_searching(all, out))
+      if (!stop_.load()) search_orders(parallel, batch, out);
+  if (!asks_for("auto")) return out;
+  Outcome found;
+  found.least_short = out.least_short;
+  found.reason = out.reason;
   for (const BatchSetting& batch : worth_searching(all, out))
-    if (!stop_.load()) search_orders(parallel, batch, out);
-  return out;
+    if (!stop_.load()) search_automatically(parallel, batch, found);
+  return found;
+}
+
+void TrainingExplorer::improve(const spec::Parallel& parallel, Outcome& out) {
+  const TrainingSettings best = out.fitting.front().settings;
+  search_automatically(parallel, {best.sequences, best.recompute}, out);
 }
 
 std::vector<TrainingExplorer::BatchSetting> TrainingExplorer::batch_settings(const spec::Parallel& parallel,
@@ -93,20 +106,25 @@ std::vector<TrainingExplorer::BatchSetting> TrainingExplorer::batch_settings(con
 TrainingSettings TrainingExplorer::settings(const spec::Parallel& parallel, const BatchSetting& batch,
                                             const std::string& schedule, int chunks) const {
   const int micro_batches = request_.question.task.global_batch / parallel.dp / batch.sequences;
-  return {batch.sequences, micro_batches,   schedule,
-          chunks,          batch.recompute, request_.question.settings.sharded_optimizer};
+  return {batch.sequences,
+          micro_batches,
+          schedule,
+          chunks,
+          batch.recompute,
+          request_.question.settings.sharded_optimizer,
+          {}};
 }
 
 std::vector<TrainingSettings> TrainingExplorer::rule_settings(const spec::Parallel& parallel,
                                                               const BatchSetting& batch) const {
   std::vector<TrainingSettings> out;
   for (const Rule& rule : rules) {
-    if (request_.schedule ? *request_.schedule != rule.name : rule.only_when_asked) continue;
+    if (pinned() ? !asks_for(rule.name) : rule.only_when_asked) continue;
     const int least = rule.chunks > 0 ? rule.chunks : request_.chunks.value_or(fewest_chunks);
     const int most = rule.chunks > 0 ? rule.chunks : request_.chunks.value_or(most_chunks);
     for (int chunks = least; chunks <= most; ++chunks) out.push_back(settings(parallel, batch, rule.name, chunks));
     // Without a pipeline all orders are one.
-    if (parallel.pp == 1 && !request_.schedule) break;
+    if (parallel.pp == 1 && !pinned()) break;
   }
   return out;
 }
@@ -167,7 +185,7 @@ void TrainingExplorer::lighten(TrainingPlan& plan, const TrainingOrder& order) {
 
 std::vector<TrainingExplorer::BatchSetting> TrainingExplorer::worth_searching(const std::vector<BatchSetting>& all,
                                                                               const Outcome& out) const {
-  if (request_.schedule) return is_searched(*request_.schedule) ? all : std::vector<BatchSetting>{};
+  if (pinned()) return is_searched(*request_.schedule) ? all : std::vector<BatchSetting>{};
   std::set<BatchSetting> chosen;
   for (const TrainingPlan& plan : out.fitting)
     if (chosen.size() < most_searched) chosen.insert({plan.settings.sequences, plan.settings.recompute});
@@ -196,6 +214,30 @@ void TrainingExplorer::search_order(const spec::Parallel& parallel, const Traini
         schedule::searched_order({settings.schedule, parallel.pp, settings.micro_batches, limits.costs,
                                   limits.activation_bytes, schedule::Objective::barrier});
     assess_training(*plan, found.order, book_);
+  } catch (const input::InputError&) {
+    return prune("no room for one micro-batch", out);
+  }
+  ++counts_.evaluated;
+  keep(*plan, out);
+}
+
+/// A pinned partition says it, too; otherwise two, where there are layers enough: each doubles what is searched.
+int TrainingExplorer::most_chunks_of_auto(const spec::Parallel& parallel) const {
+  if (request_.chunks) return *request_.chunks;
+  const auto layers = static_cast<int>(request_.question.model.layers.size());
+  if (request_.partition) return std::max(1, static_cast<int>(request_.partition->size()) / parallel.pp);
+  return parallel.pp > 1 && 2 * parallel.pp <= layers ? 2 : 1;
+}
+
+void TrainingExplorer::search_automatically(const spec::Parallel& parallel, const BatchSetting& batch, Outcome& out) {
+  ++counts_.enumerated;
+  const TrainingSettings wanted = settings(parallel, batch, "auto", most_chunks_of_auto(parallel));
+  if (positions(parallel, wanted) > static_cast<int>(request_.question.model.layers.size()))
+    return prune("more stages than layers", out);
+  auto plan = drafted(parallel, wanted, schedule::looped_layout(parallel.pp, wanted.micro_batches, wanted.chunks), out);
+  if (!plan) return;
+  try {
+    order_automatically(*plan, book_);
   } catch (const input::InputError&) {
     return prune("no room for one micro-batch", out);
   }

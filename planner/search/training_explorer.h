@@ -26,6 +26,8 @@ class TrainingExplorer {
     std::string reason;  // the first one for which something was pruned
   };
   Outcome explore(const spec::Parallel& parallel);
+  /// Adds to the outcome of a pipeline the order that a search finds for the best of its settings (training_auto.h).
+  void improve(const spec::Parallel& parallel, Outcome& out);
   /// A size that is not explored at all.
   Outcome refuse(const std::string& kind, const std::string& reason);
   /// enumerated = evaluated + the sum of pruned.
@@ -52,6 +54,12 @@ class TrainingExplorer {
   std::vector<BatchSetting> worth_searching(const std::vector<BatchSetting>& all, const Outcome& out) const;
   void search_orders(const spec::Parallel& parallel, const BatchSetting& batch, Outcome& out);
   void search_order(const spec::Parallel& parallel, const spec::TrainingSettings& settings, Outcome& out);
+  void search_automatically(const spec::Parallel& parallel, const BatchSetting& batch, Outcome& out);
+  /// Whether the request wants this schedule and no other.
+  bool asks_for(const std::string& schedule) const { return request_.schedule && *request_.schedule == schedule; }
+  /// Whether it names a schedule that rules give; "auto" looks at them all.
+  bool pinned() const { return request_.schedule && !asks_for("auto"); }
+  int most_chunks_of_auto(const spec::Parallel& parallel) const;
   void keep(const spec::TrainingPlan& plan, Outcome& out) const;
 
   const TrainingRequest& request_;

@@ -18,10 +18,11 @@ struct TrainingRequest {
   std::optional<int> tp, pp, dp;
   std::optional<int> sequences;  // of a micro-batch
   std::optional<int> chunks;
-  std::optional<std::string> schedule;
+  std::optional<std::string> schedule;  // a name of training_schedules()
   std::optional<bool> recompute;
   std::optional<std::vector<int>> partition;  // layers per position of a pipe
   int top = 5;
+  bool search_order = false;  // also search for an order where those of rules are best, which takes seconds
 };
 
 struct TrainingResult {

@@ -23,10 +23,11 @@ struct TrainingTask {
 struct TrainingSettings {
   int sequences = 1;  // of a micro-batch
   int micro_batches = 1;
-  std::string schedule = "1f1b";  // a name of schedule/named_order.h
+  std::string schedule = "1f1b";  // a name of schedule/named_order.h or searched_order.h, or "auto"
   int chunks = 1;                 // stages a rank
   bool recompute = false;         // layers keep their inputs alone and run forward again before their backward
   bool sharded_optimizer = true;  // optimizer state divided over the replicas
+  std::string order = {};         // of the schedule "auto": what made its order
   bool operator==(const TrainingSettings&) const = default;
 };
 

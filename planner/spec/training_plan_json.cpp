@@ -62,14 +62,16 @@ Json predicted_json(const TrainingPredicted& p) {
 
 Json settings_json(const TrainingPlan& plan) {
   const TrainingSettings& s = plan.settings;
-  return {{"schedule", s.schedule},
-          {"chunks", s.chunks},
-          {"micro_batch_sequences", s.sequences},
-          {"micro_batches", s.micro_batches},
-          {"global_batch", plan.task.global_batch},
-          {"sequence_tokens", plan.task.sequence_tokens},
-          {"recompute", s.recompute},
-          {"sharded_optimizer", s.sharded_optimizer}};
+  Json out{{"schedule", s.schedule},
+           {"chunks", s.chunks},
+           {"micro_batch_sequences", s.sequences},
+           {"micro_batches", s.micro_batches},
+           {"global_batch", plan.task.global_batch},
+           {"sequence_tokens", plan.task.sequence_tokens},
+           {"recompute", s.recompute},
+           {"sharded_optimizer", s.sharded_optimizer}};
+  if (!s.order.empty()) out["order"] = s.order;
+  return out;
 }
 
 Json inputs_json(const TrainingPlan& plan) {

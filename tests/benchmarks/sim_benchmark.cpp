@@ -1,8 +1,12 @@
 // How fast schedules are simulated: activities (compute ops and transfers) per second by size of the pipeline.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
+
+#include "planner/schedule/auto_order.h"
 #include "planner/schedule/named_order.h"
 #include "planner/schedule/pipeline.h"
+#include "planner/schedule/searched_order.h"
 #include "planner/schedule/training_schedule.h"
 #include "sim/simulate.h"
 
@@ -49,11 +53,28 @@ BENCHMARK(BM_Simulate)
     ->Unit(benchmark::kMillisecond)
     ->UseRealTime();
 
+/// The order of a kind, of two stages a rank where it takes any number.
+schedule::TrainingOrder order_of(const std::string& kind, int ranks, int micro_batches,
+                                 const schedule::StageTraining& each) {
+  const std::vector<std::string>& searched = schedule::searched_names();
+  if (kind == "auto") {
+    schedule::AutoRequest request{ranks, micro_batches, 2, schedule::uniform_costs(2 * ranks, each)};
+    request.time_limit_s = 0;
+    return schedule::auto_order(request).order;
+  }
+  if (std::ranges::count(searched, kind) > 0) {
+    const int stages = ranks * schedule::chunks_of_searched(kind);
+    return schedule::searched_order({kind, ranks, micro_batches, schedule::uniform_costs(stages, each)}).order;
+  }
+  const bool single = kind == "gpipe" || kind == "1f1b" || kind == "zb-h1" || kind == "zb-h2";
+  return schedule::named_order({kind, ranks, micro_batches, single ? 1 : 2});
+}
+
 /// One training step: 16 ranks, 128 micro-batches, outputs and gradients of 16 MiB over the ports; target 50 ms.
-void BM_SimulateTraining(benchmark::State& state, const char* kind, int chunks) {
-  const schedule::TrainingOrder order = schedule::named_order({kind, 16, 128, chunks});
-  const auto costs =
-      schedule::uniform_costs(static_cast<int>(order.rank_of.size()), {5e-3, 6e-3, 4e-3, /*send_s=*/1e-5, 1});
+void BM_SimulateTraining(benchmark::State& state, const std::string& kind) {
+  const schedule::StageTraining each{5e-3, 6e-3, 4e-3, /*send_s=*/1e-5, 1};
+  const schedule::TrainingOrder order = order_of(kind, 16, 128, each);
+  const auto costs = schedule::uniform_costs(static_cast<int>(order.rank_of.size()), each);
   std::vector<schedule::Schedule> schedules{training_schedule(order, costs)};
   for (schedule::Op& op : schedules.front().ops)
     if (schedule::is_transfer(op)) op.bytes = 16 << 20;
@@ -61,10 +82,17 @@ void BM_SimulateTraining(benchmark::State& state, const char* kind, int chunks) 
   for (auto _ : state) benchmark::DoNotOptimize(sim::simulate(schedules, cluster));
   state.counters["ops"] = static_cast<double>(schedules.front().ops.size());
 }
-BENCHMARK_CAPTURE(BM_SimulateTraining, 1f1b, "1f1b", 1)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(BM_SimulateTraining, zb_h1, "zb-h1", 1)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(BM_SimulateTraining, interleaved_2, "interleaved", 2)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK_CAPTURE(BM_SimulateTraining, dualpipe, "dualpipe", 2)->Unit(benchmark::kMillisecond)->UseRealTime();
+
+const bool every_kind_is_measured = [] {
+  std::vector<std::string> kinds = schedule::order_names();
+  kinds.insert(kinds.end(), schedule::searched_names().begin(), schedule::searched_names().end());
+  kinds.emplace_back("auto");
+  for (const std::string& kind : kinds)
+    benchmark::RegisterBenchmark(("BM_SimulateTraining/" + kind).c_str(), BM_SimulateTraining, kind)
+        ->Unit(benchmark::kMillisecond)
+        ->UseRealTime();
+  return true;
+}();
 
 }  // namespace
 }  // namespace ppplan

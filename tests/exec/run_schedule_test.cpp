@@ -102,6 +102,18 @@ TEST(RunSchedule, FollowsRandomSchedules) {
   }
 }
 
+// Activities that take no time on far more threads than cores, nearly each of which waits for another thread. One that
+// missed the end it waits for would wait for ever, since nothing else wakes it: this test would then not end.
+TEST(RunSchedule, MissesNoEndOnManyMoreThreadsThanCores) {
+  for (unsigned round = 0; round < 12; ++round) {
+    const Schedule schedule = round % 2 == 0 ? forward_schedule(48, 60, 1 + static_cast<int>(round % 3))
+                                             : decode_schedule(24, 24, 4, 1 + static_cast<int>(round % 3));
+    Recorder backend(round);
+    expect_follows(schedule, run_schedule(schedule, backend));
+    if (HasFailure()) break;
+  }
+}
+
 TEST(RunSchedule, NumbersReceiveBuffersInTurnPerEdge) {
   const Schedule bounded = forward_schedule(3, 5, 2);
   Recorder backend(1);

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <charconv>
+#include <cmath>
 #include <memory>
 
 #include "planner/input/input_error.h"
@@ -54,17 +55,30 @@ struct Result {
   report::BubbleReport report;
 };
 
+/// What an overlapped pair takes, of its forward and backward one after the other.
+double overlap_factor(double overlap_s, const schedule::StageTraining& stage) {
+  const double apart_s = stage.forward_s + stage.backward_input_s + stage.backward_weight_s;
+  const std::string found = fmt::format("{}", overlap_s);
+  if (!std::isfinite(overlap_s) || overlap_s <= 0)
+    throw input::InputError("--overlap-cost", "", "a finite number above 0", found);
+  if (apart_s <= 0)
+    throw input::InputError("--overlap-cost", "", "a first stage whose forward and backward take time", found);
+  return overlap_s / apart_s;
+}
+
 TrainingCosts costs_of(const Flags& flags, std::size_t stages) {
-  const auto forward = stage_numbers(flags.forward, "--forward", stages),
-             input = stage_numbers(flags.backward, "--backward", stages),
-             weight = stage_numbers(flags.weight, "--weight", stages),
-             comm = stage_numbers(flags.comm, "--comm", stages),
-             activation = stage_numbers(flags.activation, "--activation-bytes", stages);
+  const auto forward = stage_costs(flags.forward, "--forward", stages),
+             input = stage_costs(flags.backward, "--backward", stages),
+             weight = stage_costs(flags.weight, "--weight", stages), comm = stage_costs(flags.comm, "--comm", stages),
+             activation = stage_costs(flags.activation, "--activation-bytes", stages);
   TrainingCosts costs;
   for (std::size_t s = 0; s < stages; ++s)
     costs.stages.push_back({forward[s], input[s], weight[s], comm[s], activation[s]});
+  if (!(flags.release_at_input >= 0 && flags.release_at_input <= 1))
+    throw input::InputError("--release-at-input", "", "a fraction from 0 to 1",
+                            fmt::format("{}", flags.release_at_input));
   costs.released_by_input_gradient = flags.release_at_input;
-  if (flags.overlap) costs.overlap_factor = *flags.overlap / (forward[0] + input[0] + weight[0]);
+  if (flags.overlap) costs.overlap_factor = overlap_factor(*flags.overlap, costs.stages.front());
   check_costs(costs, static_cast<int>(stages));
   return costs;
 }

@@ -32,10 +32,9 @@ SimulatedPhase simulate_torch(const std::string& path, const StageCostFlags& fla
     if (!check.holds) throw input::InputError(path + ": " + check.claim + ": " + check.detail);
   const schedule::TrainingOrder order = schedule::training_order(rows, path);
   const std::size_t stages = order.rank_of.size();
-  const auto forward = stage_numbers(flags.forward, "--forward", stages),
-             input = stage_numbers(flags.backward, "--backward", stages),
-             weight = stage_numbers(flags.weight, "--weight", stages),
-             comm = stage_numbers(flags.comm, "--comm", stages);
+  const auto forward = stage_costs(flags.forward, "--forward", stages),
+             input = stage_costs(flags.backward, "--backward", stages),
+             weight = stage_costs(flags.weight, "--weight", stages), comm = stage_costs(flags.comm, "--comm", stages);
   schedule::TrainingCosts costs;
   for (std::size_t s = 0; s < stages; ++s) costs.stages.push_back({forward[s], input[s], weight[s], comm[s], 1});
   schedule::check_costs(costs, static_cast<int>(stages));

@@ -84,7 +84,7 @@ void add_training_flags(CLI::App& command, TrainingFlags& flags) {
   command.add_option("--global-batch", flags.global_batch, "training: sequences of a step (256)");
   command.add_option("--sequence-length", flags.sequence_length, "training: tokens of a sequence (4096)");
   command.add_option("--micro-batch-size", flags.micro_batch_size, "training: pin the sequences of a micro-batch");
-  command.add_option("--schedule", flags.schedule, "training: pin the schedule (1f1b, interleaved, zb-h1, ...)");
+  command.add_option("--schedule", flags.schedule, "training: pin the schedule (1f1b, interleaved, zb-h1, ..., auto)");
   command.add_option("--chunks", flags.chunks, "training: pin the stages a rank of interleaved schedules");
   command.add_option("--recompute", flags.recompute, "training: on, off or auto")->capture_default_str();
   command.add_option("--optimizer", flags.optimizer, "training: its state sharded over the replicas, or whole")

@@ -11,4 +11,7 @@ namespace ppplan::tools {
 std::vector<double> stage_numbers(const std::string& text, const std::string& flag, std::size_t stages,
                                   const char* what = "stages");
 
+/// The same for costs: InputError for one that is negative or not finite, naming its place.
+std::vector<double> stage_costs(const std::string& text, const std::string& flag, std::size_t stages);
+
 }  // namespace ppplan::tools
