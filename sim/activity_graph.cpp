@@ -16,6 +16,7 @@ class GraphBuilder {
   GraphBuilder(const Schedule& schedule, FlowRoutes& routes) : schedule_(schedule), routes_(routes) {}
 
   ActivityGraph build() {
+    edges_.reserve(3 * schedule_.ops.size());
     for (const auto& device : schedule_.devices)
       for (const Lane& lane : device.lanes)
         if (lane.kind != LaneKind::recv)

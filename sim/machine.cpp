@@ -84,18 +84,15 @@ struct Machine::Platform {
     static int count = 2;
     engine = std::make_unique<sg::Engine>(&count, arguments);
     configure();
-    sg::NetZone* root = sg::create_empty_zone("machine");
-    lay_routes(spec, root);
-    root->seal();
+    lay_routes(spec);
     sg::Activity::on_completion_cb(
         [this](const sg::Activity& ended) { end(reinterpret_cast<std::size_t>(ended.get_data<void>())); });
   }
 
   /// Which hosts a flow runs between says nothing: pairs of ports stand for routes, so that the table of pairs stays as
   /// small as the list of routes.
-  void lay_routes(const MachineSpec& spec, const sg::NetZone* root) {
+  void lay_routes(const MachineSpec& spec) {
     sg::NetZone* zone = sg::create_full_zone("network");
-    zone->set_parent(root);
     std::vector<sg::Link*> links;
     for (const double rate : spec.link_bytes_per_s)
       links.push_back(zone->create_link(numbered("link", links.size()), rate * units_per_byte)->set_latency(0.0));

@@ -1,6 +1,7 @@
 #include <algorithm>
+#include <bit>
 #include <cmath>
-#include <tuple>
+#include <cstdint>
 
 #include "planner/schedule/deadlock.h"
 #include "planner/schedule/op_text.h"
@@ -144,19 +145,24 @@ class FaultFinder {
           device(lane.peer).name + "' and the receives there are in different orders");
   }
 
+  static std::size_t hash(const Op& it) {
+    const traces::OpKey& key = it.key;
+    std::uint64_t out = 0;
+    for (const int part : {static_cast<int>(key.kind), key.stage, key.chunk, key.micro_batch, key.replica, it.device})
+      out = (out ^ static_cast<std::uint32_t>(part)) * 0x9e3779b97f4a7c15;
+    return out ^ (out >> 32);
+  }
+
+  /// Ops by key in a table at most half full: a key that is there already stands where its search ends.
   void check_keys() {
-    struct Keyed {
-      int device;
-      traces::OpKey key;
-      OpId id;
-    };
-    std::vector<Keyed> by_key;  // side by side: ops are wide
-    by_key.reserve(schedule_.ops.size());
-    for (OpId id = 0; id < op_count(); ++id) by_key.push_back({op(id).device, op(id).key, id});
-    const auto order = [](const Keyed& it) { return std::tie(it.device, it.key); };
-    std::ranges::sort(by_key, {}, order);
-    const auto same = std::ranges::adjacent_find(by_key, {}, order);
-    if (same != by_key.end()) add(text(same->id) + " and op " + std::to_string(same[1].id) + " have the same key");
+    std::vector<OpId> table(std::bit_ceil(2 * schedule_.ops.size() + 1), -1);
+    for (OpId id = 0; id < op_count(); ++id) {
+      std::size_t at = hash(op(id)) & (table.size() - 1);
+      while (table[at] >= 0 && (op(table[at]).device != op(id).device || op(table[at]).key != op(id).key))
+        at = (at + 1) & (table.size() - 1);
+      if (table[at] >= 0) return add(text(table[at]) + " and op " + std::to_string(id) + " have the same key");
+      table[at] = id;
+    }
   }
 
   const Schedule& schedule_;

@@ -58,13 +58,13 @@ schedule::TrainingOrder order_of(const std::string& kind, int ranks, int micro_b
                                  const schedule::StageTraining& each) {
   const std::vector<std::string>& searched = schedule::searched_names();
   if (kind == "auto") {
-    schedule::AutoRequest request{ranks, micro_batches, 2, schedule::uniform_costs(2 * ranks, each)};
+    schedule::AutoRequest request{ranks, micro_batches, 2, schedule::uniform_costs(2 * ranks, each), {}};
     request.time_limit_s = 0;
     return schedule::auto_order(request).order;
   }
   if (std::ranges::count(searched, kind) > 0) {
     const int stages = ranks * schedule::chunks_of_searched(kind);
-    return schedule::searched_order({kind, ranks, micro_batches, schedule::uniform_costs(stages, each)}).order;
+    return schedule::searched_order({kind, ranks, micro_batches, schedule::uniform_costs(stages, each), {}}).order;
   }
   const bool single = kind == "gpipe" || kind == "1f1b" || kind == "zb-h1" || kind == "zb-h2";
   return schedule::named_order({kind, ranks, micro_batches, single ? 1 : 2});
