@@ -171,17 +171,23 @@ double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const
   return sum;
 }
 
-/// What is left, and how far off that may be either way.
+/// What is left, and how far off that may be: less may be left, or more.
 struct Margin {
-  std::int64_t bytes = 0, doubt_bytes = 0;
+  std::int64_t bytes = 0, less_bytes = 0, more_bytes = 0;
 };
+
+/// Squared, of a sampler that does not sort after all, which leaves more and never less.
+double spare(const ActivationMemory& activation, const MemoryRules& rules, const Corrected& known) {
+  if (known.activation || known.all) return 0;
+  return square(rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes));
+}
 
 /// Of the smaller margin, on the side of zero: a start-up surely fits when both low ends are above it, and surely fails
 /// when one high end is below.
 std::int64_t uncertainty_of(const Margin& a, const Margin& b) {
   const std::int64_t margin = std::min(a.bytes, b.bytes);
-  if (margin >= 0) return margin - std::min(a.bytes - a.doubt_bytes, b.bytes - b.doubt_bytes);
-  return std::min(a.bytes + a.doubt_bytes, b.bytes + b.doubt_bytes) - margin;
+  if (margin >= 0) return margin - std::min(a.bytes - a.less_bytes, b.bytes - b.less_bytes);
+  return std::min(a.bytes + a.more_bytes, b.bytes + b.more_bytes) - margin;
 }
 
 /// Everything of the budget but KV.
@@ -256,14 +262,16 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   memory.reserve_bytes = known.budget_bytes;
   add_budget(plan, stage, memory, in_budget);
   const double inside = budget_doubt(memory, activation, rules, known, more, host);
+  const double wide = inside + spare(activation, rules, known);
   const double beyond = outside_doubt(memory, rules, known, more, host);
   // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
   const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
-  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(inside));
+  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(wide));
   const Margin room{memory.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len),
-                    memory.kv_uncertainty_bytes};
+                    stated ? 0 : bytes(std::sqrt(inside)), memory.kv_uncertainty_bytes};
   const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
-                       bytes(std::sqrt(beyond + (stated ? inside : 0)))};
+                       bytes(std::sqrt(beyond + (stated ? inside : 0))),
+                       bytes(std::sqrt(beyond + (stated ? wide : 0)))};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);
   return memory;
@@ -377,9 +385,9 @@ double tokens_at(const spec::Plan& plan, const engines::KvLayout& layout, int si
   for (const spec::Stage& stage : plan.stages) {
     const std::int64_t kv = stage.memory.kv_bytes + side * stage.memory.kv_uncertainty_bytes;
     const std::int64_t blocks = engines::blocks_in(layout, stage.first_layer, kv_end(plan, stage), kv);
-    least = std::min(least, engines::tokens_of(layout, blocks, plan.max_model_len,
-                                               plan.micro_batching.max_num_batched_tokens,
-                                               plan.micro_batching.in_flight));
+    least =
+        std::min(least, engines::tokens_of(layout, blocks, plan.max_model_len,
+                                           plan.micro_batching.max_num_batched_tokens, plan.micro_batching.in_flight));
   }
   return static_cast<double>(least);
 }
