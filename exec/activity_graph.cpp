@@ -128,4 +128,21 @@ class Builder {
 
 ActivityGraph activity_graph(const schedule::Schedule& schedule) { return Builder(schedule).build(); }
 
+traces::Timeline timeline_of(const schedule::Schedule& schedule, const ActivityGraph& graph,
+                             const std::function<ActivityTimes(std::size_t activity)>& times) {
+  traces::Timeline result;
+  result.origin = "measured";
+  for (const schedule::ScheduleDevice& device : schedule.devices) result.devices.push_back(device.name);
+  for (std::size_t index = 0; index < graph.activities.size(); ++index) {
+    const ActivityTimes at = times(index);
+    for (const OpId id : {graph.activities[index].op, graph.activities[index].recv}) {
+      if (id < 0) continue;
+      const Op& op = schedule.ops[static_cast<std::size_t>(id)];
+      result.spans.push_back({op.device, op.key, at.start_s, at.end_s, op.bytes});
+    }
+  }
+  traces::sort_spans(result);
+  return result;
+}
+
 }  // namespace ppplan::exec

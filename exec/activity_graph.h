@@ -5,9 +5,11 @@
 // transfer k - receive_buffers and its consumers.
 #pragma once
 
+#include <functional>
 #include <vector>
 
 #include "planner/schedule/schedule.h"
+#include "traces/timeline.h"
 
 namespace ppplan::exec {
 
@@ -40,5 +42,14 @@ struct ActivityGraph {
 
 /// Needs a schedule without faults (planner/schedule/deadlock.h), to which the result keeps pointers.
 ActivityGraph activity_graph(const schedule::Schedule& schedule);
+
+/// Seconds since the common start.
+struct ActivityTimes {
+  double start_s = 0;
+  double end_s = 0;
+};
+/// What happened: the spans of every op from the times of its activity.
+traces::Timeline timeline_of(const schedule::Schedule& schedule, const ActivityGraph& graph,
+                             const std::function<ActivityTimes(std::size_t activity)>& times);
 
 }  // namespace ppplan::exec

@@ -17,9 +17,6 @@ struct HostRun : PipelineRun {
   std::vector<int> cores;  // [schedule device] -> CPU to pin to; empty = the allowed CPUs in order, again and again
 };
 
-/// Logits of the last token of every sequence of a micro-batch that samples, [sequences, vocabulary] row-major.
-using Logits = std::vector<float>;
-
 /// A decode step (one new token) of sequences whose previous micro-batch sampled takes the tokens that came back from
 /// there; every other micro-batch takes tokens drawn from the seed and its index.
 ///

@@ -24,6 +24,9 @@ struct PipelineRun {
   bool holds(int stage) const { return !only_stage || *only_stage == stage; }
 };
 
+/// Logits of the last token of every sequence of a micro-batch that samples, [sequences, vocabulary] row-major.
+using Logits = std::vector<float>;
+
 /// The largest batch that a stage will see.
 struct StageLimits {
   int rows = 1;

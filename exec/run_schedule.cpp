@@ -6,27 +6,6 @@
 
 namespace ppplan::exec {
 
-namespace {
-
-traces::Timeline timeline_of(const schedule::Schedule& schedule, const ActivityGraph& graph, const GraphTimes& times) {
-  traces::Timeline result;
-  result.origin = "measured";
-  for (const schedule::ScheduleDevice& device : schedule.devices) result.devices.push_back(device.name);
-  for (std::size_t index = 0; index < graph.activities.size(); ++index) {
-    const Activity& activity = graph.activities[index];
-    for (const schedule::OpId id : {activity.op, activity.recv}) {
-      if (id < 0) continue;
-      const schedule::Op& op = schedule.ops[static_cast<std::size_t>(id)];
-      result.spans.push_back(
-          {op.device, op.key, times.seconds(times.start[index]), times.seconds(times.end[index]), op.bytes});
-    }
-  }
-  traces::sort_spans(result);
-  return result;
-}
-
-}  // namespace
-
 void check_runs(const schedule::Schedule& schedule) {
   const std::vector<std::string> faults = schedule::faults(schedule);
   if (!faults.empty()) throw input::InputError("schedule: " + faults.front());
@@ -43,7 +22,10 @@ traces::Timeline run_schedule(const schedule::Schedule& schedule, Backend& backe
     backend.transfer(activity.op, op, schedule.ops[static_cast<std::size_t>(activity.recv)], activity.slot);
   };
   const auto enter = [&](const Worker& worker) { backend.enter_lane(worker.device, *worker.lane); };
-  return timeline_of(schedule, graph, run_graph(graph, {enter, [] { return Clock::now(); }, perform}));
+  const GraphTimes times = run_graph(graph, {enter, [] { return Clock::now(); }, perform});
+  return timeline_of(schedule, graph, [&](std::size_t index) {
+    return ActivityTimes{times.seconds(times.start[index]), times.seconds(times.end[index])};
+  });
 }
 
 }  // namespace ppplan::exec

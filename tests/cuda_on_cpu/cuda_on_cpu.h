@@ -30,12 +30,12 @@
 
 namespace ppplan::cuda_on_cpu {
 
-/// Runs the kernel at once, whatever the stream.
+/// Hands the kernel over with its arguments as they are now: to run at once, or on the stream of a double.
 template <typename... Parameters, typename... Arguments>
-void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t,
+void launch(void (*kernel)(Parameters...), dim3 grid, dim3 block, std::size_t shared_bytes, cudaStream_t stream,
             Arguments&&... arguments) {
   const std::tuple<Parameters...> values(std::forward<Arguments>(arguments)...);
-  run_grid(grid, block, shared_bytes, [&] { std::apply(kernel, values); });
+  submit(stream, [=] { run_grid(grid, block, shared_bytes, [&] { std::apply(kernel, values); }); });
 }
 
 template <typename T>

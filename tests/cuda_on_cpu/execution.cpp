@@ -311,4 +311,13 @@ int lane_index() {
 }
 void* shared_memory() { return machine().shared(); }
 
+namespace {
+LaunchTaker launch_taker = nullptr;
+}
+void take_launches(LaunchTaker taker) { launch_taker = taker; }
+void submit(void* stream, Launch launch) {
+  if (launch_taker != nullptr) return launch_taker(stream, std::move(launch));
+  launch();
+}
+
 }  // namespace ppplan::cuda_on_cpu

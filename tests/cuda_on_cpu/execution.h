@@ -36,6 +36,12 @@ void set_thread_order(std::uint32_t seed);
 /// Runs `thread` for every thread of every block. Throws ExecutionError; the program can go on after it.
 void run_grid(dim3 grid, dim3 block, std::size_t shared_bytes, const std::function<void()>& thread);
 
+/// Where launches go: run at once, unless a double of the runtime (runtime.h) takes them into its streams.
+using Launch = std::function<void()>;
+using LaunchTaker = void (*)(void* stream, Launch launch);
+void take_launches(LaunchTaker taker);
+void submit(void* stream, Launch launch);
+
 /// Threads that were run since the program began.
 std::uint64_t threads_run();
 

@@ -1,0 +1,266 @@
+#include "exec/cuda/cuda_pipeline.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+#include "exec/cuda/cuda_stage.h"
+#include "planner/input/input_error.h"
+
+namespace ppplan::exec::cuda {
+
+namespace {
+
+using input::InputError;
+using kernels::cuda::DeviceScope;
+using kernels::cuda::GraphExec;
+using kernels::cuda::make_stream;
+using kernels::cuda::Stream;
+
+// What a run does to one micro-batch on one stage.
+struct StepState {
+  DeviceArray<Bf16> out;      // [rows, hidden], until it is sent
+  const Bf16* in = nullptr;   // the receive buffer it came in
+  int runs = 0;               // so far
+  GraphExec graph;            // of a compute that reads `captured`
+  const Bf16* captured = nullptr;
+};
+
+GraphExec captured(cudaStream_t stream, const std::function<void()>& enqueue) {
+  cudaGraph_t graph = nullptr;
+  PPPLAN_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+  try {
+    enqueue();
+  } catch (...) {
+    cudaStreamEndCapture(stream, &graph);
+    const kernels::cuda::Graph owner(graph);
+    throw;
+  }
+  PPPLAN_CHECK(cudaStreamEndCapture(stream, &graph));
+  const kernels::cuda::Graph owner(graph);
+  cudaGraphExec_t executable = nullptr;
+  PPPLAN_CHECK(cudaGraphInstantiate(&executable, graph, 0));
+  return GraphExec(executable);
+}
+
+template <typename T>
+std::vector<T> downloaded(const DeviceArray<T>& array, int gpu) {
+  const DeviceScope scope(gpu);
+  const Stream stream = make_stream();
+  std::vector<T> out(array.size());
+  if (out.empty()) return out;
+  PPPLAN_CHECK(cudaMemcpyAsync(out.data(), array.data(), out.size() * sizeof(T), cudaMemcpyDeviceToHost, stream));
+  PPPLAN_CHECK(cudaStreamSynchronize(stream));
+  return out;
+}
+
+// One stage with its buffers. Nothing in it is allocated or freed while a run is under way.
+struct StagePlace {
+  StagePlace(const CudaRun& run, std::size_t index, const kernels::cuda::BlasCalls& calls)
+      : gpu(run.gpus[index]), stage(run, index, calls), steps(run.micro_batches.size()) {
+    const StageLimits limits = stage_limits(run.micro_batches);
+    const auto activations = [&](int rows) { return static_cast<std::size_t>(rows) * hidden(run); };
+    for (std::size_t k = 0; k < steps.size(); ++k)
+      steps[k].out = DeviceArray<Bf16>(activations(run.micro_batches[k].shape.tokens()));
+    if (index == 0) return;
+    const std::size_t buffers =
+        run.receive_buffers > 0 ? static_cast<std::size_t>(run.receive_buffers) : run.micro_batches.size();
+    for (std::size_t slot = 0; slot < buffers; ++slot) received.emplace_back(activations(limits.rows));
+  }
+
+  static std::size_t hidden(const CudaRun& run) { return static_cast<std::size_t>(run.model.hidden); }
+
+  int gpu;
+  CudaStage stage;
+  std::vector<StepState> steps;               // [micro-batch]
+  std::vector<DeviceArray<Bf16>> received;    // [receive buffer of the edge into this stage]
+};
+
+// Tokens on the first stage, and what the last one makes of them.
+struct Tokens {
+  DeviceArray<int> drawn;     // [rows], where the micro-batch takes them
+  DeviceArray<int> returned;  // [sequences], on the first stage
+  DeviceArray<int> sampled;   // [sequences], on the last
+  DeviceArray<Bf16> logits;   // [sequences, vocabulary], on the last; shared unless the run keeps them
+  bool has_returned = false;  // in what was enqueued so far
+};
+
+}  // namespace
+
+struct CudaPipeline::State {
+  State(CudaRun from, const kernels::cuda::BlasCalls& calls, Wires& carriers)
+      : run(std::move(from)), wires(carriers), tokens(run.micro_batches.size()) {
+    chain_roots(run.micro_batches);
+    check_stages(run);
+    place_on_gpus();
+    for (std::size_t s = 0; s < run.stages.size(); ++s) {
+      const DeviceScope scope(run.gpus[s]);
+      places.push_back(std::make_unique<StagePlace>(run, s, calls));
+    }
+    make_tokens();
+  }
+
+  void place_on_gpus() {
+    int count = 0;
+    PPPLAN_CHECK(cudaGetDeviceCount(&count));
+    for (std::size_t s = run.gpus.size(); s < run.stages.size(); ++s)
+      run.gpus.push_back(static_cast<int>(s) % std::max(count, 1));
+    for (const int gpu : run.gpus) {
+      if (gpu < 0 || gpu >= count)
+        throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
+                         std::to_string(gpu));
+    }
+  }
+
+  void make_tokens() {
+    std::size_t most = 0;
+    for (std::size_t k = 0; k < tokens.size(); ++k) {
+      const spec::BatchShape& shape = run.micro_batches[k].shape;
+      const auto sequences = static_cast<std::size_t>(shape.sequences);
+      make_first_tokens(k);
+      if (!shape.samples) continue;
+      const DeviceScope scope(run.gpus.back());
+      const std::size_t logits = sequences * static_cast<std::size_t>(run.model.vocabulary);
+      tokens[k].sampled = DeviceArray<int>(sequences);
+      if (run.keeps_logits) tokens[k].logits = DeviceArray<Bf16>(logits);
+      most = std::max(most, logits);
+    }
+    const DeviceScope scope(run.gpus.back());
+    if (!run.keeps_logits) shared_logits = DeviceArray<Bf16>(most);
+  }
+
+  void make_first_tokens(std::size_t k) {
+    const DeviceScope scope(run.gpus.front());
+    const Stream stream = make_stream();
+    if (!sampled_before(run, k))
+      tokens[k].drawn = kernels::cuda::uploaded(std::span<const int>(drawn_tokens(run, k)), stream);
+    if (run.micro_batches[k].shape.samples)
+      tokens[k].returned = DeviceArray<int>(static_cast<std::size_t>(run.micro_batches[k].shape.sequences));
+  }
+
+  StagePlace& place(int stage) const {
+    if (stage < 0 || stage >= static_cast<int>(places.size()))
+      throw InputError("schedule", "", fmt::format("stages below {}", places.size()), std::to_string(stage));
+    return *places[static_cast<std::size_t>(stage)];
+  }
+
+  const int* tokens_of(std::size_t k) const {
+    const auto previous = sampled_before(run, k);
+    if (!previous) return tokens[k].drawn.data();
+    if (places.size() == 1) return tokens[*previous].sampled.data();
+    if (!tokens[*previous].has_returned) refuse_without_return(*previous, k);
+    return tokens[*previous].returned.data();
+  }
+
+  StepBuffers buffers(const StagePlace& place, std::size_t k) const {
+    const StepState& step = place.steps[k];
+    StepBuffers out;
+    if (place.stage.owns_embedding()) out.tokens = tokens_of(k);
+    out.in = step.in;
+    out.out = step.out.data();
+    out.logits = run.keeps_logits ? tokens[k].logits.data() : shared_logits.data();
+    out.sampled = tokens[k].sampled.data();
+    return out;
+  }
+
+  // The first run is eager: it chooses the algorithms and loads the kernels.
+  void forward(StagePlace& place, std::size_t k, cudaStream_t stream) {
+    StepState& step = place.steps[k];
+    const StepBuffers at = buffers(place, k);
+    const auto enqueue = [&] { place.stage.forward(k, at, stream); };
+    if (step.runs++ == 0 || !run.graphs) return enqueue();
+    if (!step.graph || step.captured != step.in) step.graph = captured(stream, enqueue);
+    step.captured = step.in;
+    PPPLAN_CHECK(cudaGraphLaunch(step.graph, stream));
+  }
+
+  Message message(const schedule::Op& send, const schedule::Op& recv, int slot) {
+    const std::size_t k = micro_batch_of(run, send.key);
+    StagePlace &from = place(send.device), &to = place(recv.device);
+    Message out{send.device, recv.device, from.gpu, to.gpu};
+    if (returns_tokens(send)) {
+      tokens[k].has_returned = true;
+      out.from = tokens[k].sampled.data();
+      out.to = tokens[k].returned.data();
+      out.bytes = tokens[k].sampled.size() * sizeof(int);
+      return out;
+    }
+    if (slot >= static_cast<int>(to.received.size()))
+      throw InputError(
+          fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
+    to.steps[k].in = to.received[static_cast<std::size_t>(slot)].data();
+    out.from = from.steps[k].out.data();
+    out.to = to.received[static_cast<std::size_t>(slot)].data();
+    out.bytes = from.steps[k].out.size() * sizeof(Bf16);
+    return out;
+  }
+
+  CudaRun run;
+  Wires& wires;
+  std::vector<std::unique_ptr<StagePlace>> places;  // [stage]
+  std::vector<Tokens> tokens;                       // [micro-batch]
+  DeviceArray<Bf16> shared_logits;
+};
+
+CudaPipeline::CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires)
+    : state_(std::make_unique<State>(std::move(run), calls, wires)) {}
+CudaPipeline::~CudaPipeline() = default;
+
+int CudaPipeline::gpu(int device) const { return state_->place(device).gpu; }
+
+void CudaPipeline::compute(const schedule::Op& op, cudaStream_t stream) {
+  if (op.key.kind != traces::OpKind::forward)
+    throw InputError(fmt::format("schedule: expected forward operations on the CUDA backend, found '{}'",
+                                 traces::name(op.key.kind)));
+  StagePlace& place = state_->place(op.key.stage);
+  state_->forward(place, micro_batch_of(state_->run, op.key), stream);
+}
+
+void CudaPipeline::transfer(const schedule::Op& send, const schedule::Op& recv, int slot,
+                            const TransferStreams& streams) {
+  state_->wires.carry(state_->message(send, recv, slot), streams);
+}
+
+void CudaPipeline::reset() {
+  for (Tokens& tokens : state_->tokens) tokens.has_returned = false;
+}
+
+std::vector<Logits> CudaPipeline::logits() const {
+  if (!state_->run.keeps_logits) throw std::logic_error("logits of a run that does not keep them");
+  std::vector<Logits> out;
+  for (const Tokens& tokens : state_->tokens) {
+    Logits& row = out.emplace_back();
+    for (const Bf16 value : downloaded(tokens.logits, state_->run.gpus.back())) row.push_back(__bfloat162float(value));
+  }
+  return out;
+}
+
+std::vector<std::vector<int>> CudaPipeline::sampled() const {
+  std::vector<std::vector<int>> out;
+  for (const Tokens& tokens : state_->tokens) out.push_back(downloaded(tokens.sampled, state_->run.gpus.back()));
+  return out;
+}
+
+std::vector<std::vector<kernels::cuda::LinearChoice>> CudaPipeline::choices() const {
+  std::vector<std::vector<kernels::cuda::LinearChoice>> out;
+  for (const auto& place : state_->places) out.push_back(place->stage.choices());
+  return out;
+}
+
+std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls) {
+  CudaRun single{in_one_stage(run), {}, false, true};
+  if (!run.gpus.empty()) single.gpus = {run.gpus.front()};
+  LocalWires wires;
+  CudaPipeline pipeline(std::move(single), calls, wires);
+  const DeviceScope scope(pipeline.gpu(0));
+  const Stream stream = make_stream();
+  for (std::size_t k = 0; k < run.micro_batches.size(); ++k) {
+    schedule::Op op;
+    op.key.micro_batch = static_cast<int>(k);
+    pipeline.compute(op, stream);
+  }
+  PPPLAN_CHECK(cudaStreamSynchronize(stream));
+  return pipeline.logits();
+}
+
+}  // namespace ppplan::exec::cuda

@@ -1,0 +1,49 @@
+// Real transformer layers on GPUs: one schedule device per stage, seeded weights, messages over wires.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "exec/cuda/stream_run.h"
+#include "exec/cuda/wires.h"
+#include "exec/pipeline_run.h"
+#include "kernels/cuda/linear.h"
+
+namespace ppplan::exec::cuda {
+
+struct CudaRun : PipelineRun {
+  std::vector<int> gpus;      // [stage] -> GPU; empty = stage s on GPU s of those there are, again and again
+  bool graphs = true;         // a stage's compute of a micro-batch is a CUDA graph from its second run on
+  bool keeps_logits = false;  // else sampled tokens alone
+};
+
+/// All stages in one process. A decode step takes the tokens that came back, as HostBackend says.
+class CudaPipeline : public StreamBackend {
+ public:
+  /// Weights, caches and buffers are there when it returns. `calls` and `wires` outlive it. Throws InputError as
+  /// HostBackend does, and for layers that the kernels don't compute; DeviceError.
+  CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires);
+  ~CudaPipeline() override;
+  int gpu(int device) const override;
+  /// Throws InputError for anything but a forward of a stage and micro-batch of the run.
+  void compute(const schedule::Op& op, cudaStream_t stream) override;
+  void transfer(const schedule::Op& send, const schedule::Op& recv, int slot, const TransferStreams& streams) override;
+
+  /// Before another run of the same schedule: no tokens have come back yet.
+  void reset();
+  /// Per micro-batch; empty where it samples nothing. For use when no stream of the run is busy; logits throw
+  /// std::logic_error unless the run keeps them.
+  std::vector<Logits> logits() const;
+  std::vector<std::vector<int>> sampled() const;
+  /// The algorithms of each stage's products.
+  std::vector<std::vector<kernels::cuda::LinearChoice>> choices() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// The same micro-batches through all layers on one GPU, one after another on one stream.
+std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls);
+
+}  // namespace ppplan::exec::cuda

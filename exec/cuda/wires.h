@@ -1,0 +1,34 @@
+// How activations and tokens get from stage to stage. Copies between GPUs of one process; others implement Wires.
+#pragma once
+
+#include <cstddef>
+
+#include "exec/cuda/stream_run.h"
+
+namespace ppplan::exec::cuda {
+
+/// One message from a buffer of the sender's GPU to one of the receiver's.
+struct Message {
+  int from_stage = 0;
+  int to_stage = 0;
+  int from_gpu = 0;
+  int to_gpu = 0;
+  const void* from = nullptr;
+  void* to = nullptr;
+  std::size_t bytes = 0;
+};
+
+class Wires {
+ public:
+  virtual ~Wires() = default;
+  /// Enqueues the message. Throws DeviceError.
+  virtual void carry(const Message& message, const TransferStreams& streams) = 0;
+};
+
+/// The sender's GPU writes into the receiver's, or copies within itself.
+class LocalWires : public Wires {
+ public:
+  void carry(const Message& message, const TransferStreams& streams) override;
+};
+
+}  // namespace ppplan::exec::cuda

@@ -1,0 +1,126 @@
+#include "kernels/cuda/layer.h"
+
+#include <algorithm>
+
+namespace ppplan::kernels::cuda {
+namespace {
+
+constexpr int kMostDecodeHeads = 16;  // on a KV head
+constexpr int kKeyTile = 64;
+
+std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width); }
+
+bool takes_decode(const AttentionShape& shape, int new_tokens) {
+  return new_tokens == 1 && shape.heads <= kMostDecodeHeads * shape.kv_heads;
+}
+
+struct Step {
+  Linear& linear;
+  const LayerShape& shape;
+  const LayerWeights& weights;
+  const LayerInputs& inputs;
+  Workspace& work;
+  cudaStream_t stream;
+  int rows() const { return inputs.batch.rows(); }
+};
+
+void normalize_heads(const Step& step) {
+  const LayerShape& s = step.shape;
+  const auto normalize = [&](Bf16* first, int heads, const Bf16* gain) {
+    rms_norm(first, gain, s.norm_epsilon, {step.rows(), heads, s.attention.head_dim, s.qkv_width()}, first,
+             step.stream);
+  };
+  normalize(step.work.qkv.data(), s.attention.heads, step.weights.query_norm);
+  normalize(step.work.qkv.data() + s.attention_width(), s.attention.kv_heads, step.weights.key_norm);
+}
+
+void attend(const Step& step) {
+  const LayerInputs& in = step.inputs;
+  const AttentionShape& a = step.shape.attention;
+  const Bf16* queries = step.work.qkv.data();
+  const int stride = step.shape.qkv_width();
+  if (!takes_decode(a, in.batch.new_tokens))
+    return prefill_attention(queries, stride, in.query_start, in.batch.new_tokens, a, in.cache, in.paged,
+                             step.work.attended.data(), step.stream);
+  const int kv_tokens = in.batch.past_tokens + 1;
+  const int splits = decode_splits(a, in.batch.sequences, kv_tokens, step.work.processors);
+  decode_attention(queries, stride, a, in.cache, in.paged, splits, step.work.scratch.data(), step.work.attended.data(),
+                   step.stream);
+}
+
+// y = x + Attention(RmsNorm(x)).
+void attention_block(const Step& step, const Bf16* x, Bf16* y) {
+  const LayerShape& s = step.shape;
+  Workspace& w = step.work;
+  const int rows = step.rows();
+  rms_norm(x, step.weights.attention_norm, s.norm_epsilon, {rows, 1, s.hidden, s.hidden}, w.normed.data(),
+           step.stream);
+  step.linear.run({rows, s.hidden, s.qkv_width(), s.qkv_bias, false, OutputType::bf16},
+                  {w.normed.data(), step.weights.qkv, step.weights.qkv_bias, nullptr, w.qkv.data()}, step.stream);
+  if (s.qk_norm) normalize_heads(step);
+  rope_store_kv(w.qkv.data(), step.inputs.position, step.inputs.slot, step.inputs.rope.cosines, step.inputs.rope.sines,
+                rows, s.attention, step.inputs.cache, step.stream);
+  attend(step);
+  step.linear.run({rows, s.attention_width(), s.hidden, false, true, OutputType::bf16},
+                  {w.attended.data(), step.weights.attention_output, nullptr, x, y}, step.stream);
+}
+
+// y += down(silu(gate(normed)) * up(normed)).
+void gated(const Step& step, int width, const Bf16* gate_up, const Bf16* down, Bf16* y) {
+  Workspace& w = step.work;
+  const int rows = step.rows(), hidden = step.shape.hidden;
+  step.linear.run({rows, hidden, 2 * width, false, false, OutputType::bf16},
+                  {w.normed.data(), gate_up, nullptr, nullptr, w.gate_up.data()}, step.stream);
+  swiglu(w.gate_up.data(), rows, width, w.activated.data(), step.stream);
+  step.linear.run({rows, width, hidden, false, true, OutputType::bf16}, {w.activated.data(), down, nullptr, y, y},
+                  step.stream);
+}
+
+// y += FeedForward(RmsNorm(y)).
+void feed_forward_block(const Step& step, Bf16* y) {
+  const LayerShape& s = step.shape;
+  rms_norm(y, step.weights.feed_forward_norm, s.norm_epsilon, {step.rows(), 1, s.hidden, s.hidden},
+           step.work.normed.data(), step.stream);
+  gated(step, s.intermediate, step.weights.gate_up, step.weights.down, y);
+}
+
+}  // namespace
+
+int decode_splits(const AttentionShape& shape, int sequences, int kv_tokens, int processors) {
+  const int blocks = std::max(1, shape.kv_heads * sequences);
+  const int wanted = (2 * processors + blocks - 1) / blocks;
+  return std::clamp(wanted, 1, std::max(1, (kv_tokens + kKeyTile - 1) / kKeyTile));
+}
+
+Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences, int kv_tokens) {
+  int device = 0;
+  PPPLAN_CHECK(cudaGetDevice(&device));
+  PPPLAN_CHECK(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
+  int hidden = 0, qkv_width = 0, attended_width = 0, inner = 0;
+  std::size_t decode = 0;
+  for (const LayerShape& s : shapes) {
+    hidden = std::max(hidden, s.hidden);
+    qkv_width = std::max(qkv_width, s.qkv_width());
+    attended_width = std::max(attended_width, s.attention_width());
+    inner = std::max({inner, s.intermediate, s.shared_intermediate});
+    // Fewer sequences may take more splits, of which there are then fewer sets.
+    for (int count = 1; count <= sequences; ++count)
+      decode = std::max(decode, decode_scratch(s.attention, count,
+                                               decode_splits(s.attention, count, kv_tokens, processors)));
+  }
+  normed = DeviceArray<Bf16>(area(rows, hidden));
+  qkv = DeviceArray<Bf16>(area(rows, qkv_width));
+  attended = DeviceArray<Bf16>(area(rows, attended_width));
+  scratch = DeviceArray<float>(decode);
+  gate_up = DeviceArray<Bf16>(area(rows, 2 * inner));
+  activated = DeviceArray<Bf16>(area(rows, inner));
+}
+
+void decoder_layer(Linear& linear, const LayerShape& shape, const LayerWeights& weights, const LayerInputs& inputs,
+                   Workspace& workspace, const Bf16* x, Bf16* y, cudaStream_t stream) {
+  const Step step{linear, shape, weights, inputs, workspace, stream};
+  attention_block(step, x, y);
+  feed_forward_block(step, y);
+}
+
+}  // namespace ppplan::kernels::cuda

@@ -1,0 +1,61 @@
+// One decoder layer on a GPU: kernels/host/layer.h in bf16, its KV cache in pages. Everything is enqueued on one stream
+// and reads nothing from the host, so that a CUDA graph can hold it.
+//
+// The residual stream is bf16 and takes part in the last product of each block (Linear's addend), in fp32.
+#pragma once
+
+#include <span>
+
+#include "kernels/cuda/linear.h"
+#include "kernels/cuda/operations.h"
+#include "kernels/cuda/owners.h"
+#include "kernels/host/layer.h"
+
+namespace ppplan::kernels::cuda {
+
+using host::LayerBatch;
+using host::LayerShape;
+using LayerWeights = host::LayerArrays<const Bf16>;
+
+/// Cosines and sines of rotary embedding, [positions, head_dim / 2] each, in device memory.
+struct RopeAngles {
+  const float* cosines = nullptr;
+  const float* sines = nullptr;
+};
+
+/// One micro-batch in one layer. Arrays are device memory; rows are ordered [sequence, token].
+struct LayerInputs {
+  LayerBatch batch;
+  const int* position = nullptr;     // [rows]
+  const int* slot = nullptr;         // [rows]
+  const int* query_start = nullptr;  // [sequences + 1]
+  PagedBatch paged;
+  PagedKv cache;
+  RopeAngles rope;
+};
+
+/// Intermediate results of any layer of the given shapes at up to `rows` rows of `sequences` sequences that look back on
+/// up to `kv_tokens` tokens. For one stream.
+struct Workspace {
+  Workspace() = default;
+  /// On the current device. Throws DeviceError.
+  Workspace(std::span<const LayerShape> shapes, int rows, int sequences, int kv_tokens);
+
+  DeviceArray<Bf16> normed;     // [rows, hidden]
+  DeviceArray<Bf16> qkv;        // [rows, qkv_width]
+  DeviceArray<Bf16> attended;   // [rows, heads * head_dim]
+  DeviceArray<float> scratch;   // of decode attention
+  DeviceArray<Bf16> gate_up;    // [rows, 2 * intermediate]
+  DeviceArray<Bf16> activated;  // [rows, intermediate]
+  int processors = 1;           // of the device: what decode attention spreads a sequence over
+};
+
+/// Parts that decode attention cuts a sequence's keys into: enough blocks for two on every processor, each of at least
+/// one tile of 64 keys.
+int decode_splits(const AttentionShape& shape, int sequences, int kv_tokens, int processors);
+
+/// y [rows, hidden] from x; y may be x. Throws what the kernels and Linear throw.
+void decoder_layer(Linear& linear, const LayerShape& shape, const LayerWeights& weights, const LayerInputs& inputs,
+                   Workspace& workspace, const Bf16* x, Bf16* y, cudaStream_t stream);
+
+}  // namespace ppplan::kernels::cuda
