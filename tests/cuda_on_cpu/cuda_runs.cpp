@@ -1,0 +1,54 @@
+#include "tests/cuda_on_cpu/cuda_runs.h"
+
+#include "tests/exec/schedules.h"
+
+namespace ppplan::tests {
+namespace {
+
+exec::cuda::CudaRun run_of(const std::vector<int>& partition, int receive_buffers) {
+  exec::cuda::CudaRun run;
+  int next = 0;
+  for (const int layers : partition) {
+    spec::Stage stage;
+    stage.first_layer = next;
+    stage.end_layer = next += layers;
+    run.stages.push_back(stage);
+  }
+  run.stages.front().embedding = true;
+  run.stages.back().head = true;
+  run.model = small_cuda_model(next);
+  run.receive_buffers = receive_buffers;
+  run.keeps_logits = true;
+  return run;
+}
+
+}  // namespace
+
+spec::ModelSpec small_cuda_model(int layers) {
+  spec::ModelSpec model;
+  model.name = "small";
+  model.hidden = 64;
+  model.vocabulary = 48;
+  model.layers.resize(static_cast<std::size_t>(layers));
+  for (spec::Layer& layer : model.layers) {
+    layer.attention = {spec::AttentionKind::gqa, 2, 1, 64, 0, false, false};
+    layer.feed_forward.intermediate = 32;
+  }
+  return model;
+}
+
+CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int receive_buffers) {
+  CudaCase out{run_of(partition, receive_buffers), {}};
+  out.run.micro_batches = exec::prefill_micro_batches({{1, 3, 0, false}, {1, 2, 3, true}}, micro_batches);
+  out.schedule = forward_schedule(static_cast<int>(partition.size()), micro_batches, receive_buffers);
+  return out;
+}
+
+CudaCase decode_case(const std::vector<int>& partition, int cohorts, int rounds, int receive_buffers) {
+  CudaCase out{run_of(partition, receive_buffers), {}};
+  out.run.micro_batches = exec::decode_micro_batches({1, 1, 5, true}, cohorts, rounds);
+  out.schedule = decode_schedule(static_cast<int>(partition.size()), cohorts, rounds, receive_buffers);
+  return out;
+}
+
+}  // namespace ppplan::tests

@@ -1,0 +1,22 @@
+// Small pipelines for the CUDA backend on the doubles.
+#pragma once
+
+#include <vector>
+
+#include "exec/cuda/cuda_pipeline.h"
+#include "planner/schedule/schedule.h"
+
+namespace ppplan::tests {
+
+/// Layers of hidden 64 with two heads of 64 on one KV head.
+spec::ModelSpec small_cuda_model(int layers);
+
+struct CudaCase {
+  exec::cuda::CudaRun run;
+  schedule::Schedule schedule;
+};
+/// `partition` over two GPUs; prefill chunks of a prompt, or rounds of decode.
+CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int receive_buffers);
+CudaCase decode_case(const std::vector<int>& partition, int cohorts, int rounds, int receive_buffers);
+
+}  // namespace ppplan::tests

@@ -1,0 +1,82 @@
+// The CUDA backend on the doubles of runtime, cuBLASLt and execution model: whatever legal order streams take, a
+// pipeline gives what one device gives. Not a run on a GPU.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "exec/host_backend.h"
+#include "tests/cuda_on_cpu/blas.h"
+#include "tests/cuda_on_cpu/cuda_runs.h"
+#include "tests/cuda_on_cpu/runtime.h"
+#include "tests/exec/schedules.h"
+
+namespace ppplan::tests {
+namespace {
+
+using exec::Logits;
+
+constexpr double kDeadline_s = 30;
+
+std::vector<Logits> pipeline_logits(const CudaCase& from, int runs = 1) {
+  exec::cuda::LocalWires wires;
+  exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires);
+  exec::cuda::StreamRun streams(from.schedule, pipeline);
+  for (int run = 0; run < runs; ++run) {
+    pipeline.reset();
+    expect_follows(from.schedule, streams.execute(kDeadline_s));
+  }
+  return pipeline.logits();
+}
+
+std::vector<Logits> single_logits(const CudaCase& from) {
+  cuda_on_cpu::set_machine(0);
+  return one_device_logits(from.run, cuda_on_cpu::blas_calls());
+}
+
+/// The model, seed and micro-batches on the host, in fp32.
+std::vector<Logits> host_logits(const CudaCase& from) {
+  return exec::one_device_outputs(exec::HostRun{from.run, {}});
+}
+
+/// Largest difference relative to the largest logit.
+float distance(const std::vector<Logits>& a, const std::vector<Logits>& b) {
+  float largest = 0, apart = 0;
+  for (std::size_t k = 0; k < a.size(); ++k) {
+    EXPECT_EQ(a[k].size(), b[k].size());
+    for (std::size_t i = 0; i < a[k].size(); ++i) {
+      largest = std::max(largest, std::abs(b[k][i]));
+      apart = std::max(apart, std::abs(a[k][i] - b[k][i]));
+    }
+  }
+  return apart / largest;
+}
+
+TEST(CudaPipeline, OneDeviceIsNearTheHost) {
+  // bf16 keeps 8 bits: each of some ten roundings a layer is off by up to 2^-8 of its value, and two layers add up.
+  EXPECT_LT(distance(single_logits(prefill_case({2}, 4, 2)), host_logits(prefill_case({2}, 4, 2))), 0.05f);
+}
+
+TEST(CudaPipeline, PrefillEqualsOneDevice) {
+  const CudaCase from = prefill_case({1, 1}, 4, 2);
+  const std::vector<Logits> expected = single_logits(from);
+  for (unsigned seed = 0; seed < 5; ++seed) {
+    cuda_on_cpu::set_machine(seed);
+    EXPECT_EQ(pipeline_logits(from), expected) << "seed " << seed;
+    EXPECT_EQ(cuda_on_cpu::objects(), 0);
+  }
+}
+
+TEST(CudaPipeline, DecodeEqualsOneDevice) {
+  const CudaCase from = decode_case({1, 1}, 2, 3, 2);
+  const std::vector<Logits> expected = single_logits(from);
+  for (unsigned seed = 0; seed < 5; ++seed) {
+    cuda_on_cpu::set_machine(seed);
+    EXPECT_EQ(pipeline_logits(from, 3), expected) << "seed " << seed;  // the second and third run are graphs
+    EXPECT_EQ(cuda_on_cpu::objects(), 0);
+  }
+}
+
+}  // namespace
+}  // namespace ppplan::tests
