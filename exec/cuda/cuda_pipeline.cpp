@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <functional>
 #include <stdexcept>
 
 #include "exec/cuda/cuda_stage.h"
@@ -19,10 +21,10 @@ using kernels::cuda::Stream;
 
 // What a run does to one micro-batch on one stage.
 struct StepState {
-  DeviceArray<Bf16> out;      // [rows, hidden], until it is sent
-  const Bf16* in = nullptr;   // the receive buffer it came in
-  int runs = 0;               // so far
-  GraphExec graph;            // of a compute that reads `captured`
+  DeviceArray<Bf16> out;     // [rows, hidden], until it is sent
+  const Bf16* in = nullptr;  // the receive buffer it came in
+  int runs = 0;              // so far
+  GraphExec graph;           // of a compute that reads `captured`
   const Bf16* captured = nullptr;
 };
 
@@ -72,8 +74,8 @@ struct StagePlace {
 
   int gpu;
   CudaStage stage;
-  std::vector<StepState> steps;               // [micro-batch]
-  std::vector<DeviceArray<Bf16>> received;    // [receive buffer of the edge into this stage]
+  std::vector<StepState> steps;             // [micro-batch]
+  std::vector<DeviceArray<Bf16>> received;  // [receive buffer of the edge into this stage]
 };
 
 // Tokens on the first stage, and what the last one makes of them.

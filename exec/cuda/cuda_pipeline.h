@@ -4,7 +4,7 @@
 #include <memory>
 #include <vector>
 
-#include "exec/cuda/stream_run.h"
+#include "exec/cuda/stream_backend.h"
 #include "exec/cuda/wires.h"
 #include "exec/pipeline_run.h"
 #include "kernels/cuda/linear.h"

@@ -26,18 +26,12 @@ void check_attention(const spec::ModelSpec& model, int layer) {
 // The same parts at the same distances from the start.
 DeviceLayerWeights moved(const kernels::host::LayerWeights& from, const float* start, const Bf16* to) {
   const auto at = [&](const float* part) { return part != nullptr ? to + (part - start) : nullptr; };
-  return {at(from.attention_norm),
-          at(from.qkv),
-          at(from.qkv_bias),
-          at(from.query_norm),
-          at(from.key_norm),
-          at(from.attention_output),
-          at(from.feed_forward_norm),
-          at(from.router),
-          at(from.gate_up),
-          at(from.down),
-          at(from.shared_gate_up),
-          at(from.shared_down)};
+  return {at(from.attention_norm),    at(from.qkv),
+          at(from.qkv_bias),          at(from.query_norm),
+          at(from.key_norm),          at(from.attention_output),
+          at(from.feed_forward_norm), at(from.router),
+          at(from.gate_up),           at(from.down),
+          at(from.shared_gate_up),    at(from.shared_down)};
 }
 
 }  // namespace

@@ -20,7 +20,8 @@ std::vector<int> shuffled_pages(int count, std::uint64_t seed) {
   std::vector<int> pages(static_cast<std::size_t>(count));
   std::iota(pages.begin(), pages.end(), 0);
   const std::uint64_t numbers = stream(seed, {kPages});
-  for (std::size_t left = pages.size(); left > 1; --left) std::swap(pages[left - 1], pages[value(numbers, left) % left]);
+  for (std::size_t left = pages.size(); left > 1; --left)
+    std::swap(pages[left - 1], pages[value(numbers, left) % left]);
   return pages;
 }
 

@@ -1,5 +1,5 @@
-// What the kernels need to know of a micro-batch besides its tokens, in a GPU's memory: all of it follows from the plan,
-// so that a stage's compute reads nothing from the host.
+// What the kernels need to know of a micro-batch besides its tokens, in a GPU's memory: all of it follows from the
+// plan, so that a stage's compute reads nothing from the host.
 #pragma once
 
 #include <vector>
@@ -15,9 +15,9 @@ class StepArrays {
   /// `pages` [sequences, table_stride] are those of the chain.
   StepArrays(const spec::BatchShape& shape, const std::vector<int>& pages, int table_stride, cudaStream_t stream);
 
-  const int* position() const { return at(0); }  // [rows]
-  const int* slot() const { return at(rows_); }  // [rows]
-  const int* query_start() const { return at(2 * rows_); }             // [sequences + 1]
+  const int* position() const { return at(0); }                           // [rows]
+  const int* slot() const { return at(rows_); }                           // [rows]
+  const int* query_start() const { return at(2 * rows_); }                // [sequences + 1]
   const int* last_row() const { return at(2 * rows_ + sequences_ + 1); }  // [sequences]: of its newest token
   kernels::cuda::PagedBatch paged() const {
     const int* kv_tokens = at(2 * rows_ + 2 * sequences_ + 1);

@@ -1,6 +1,6 @@
-// Runs a schedule on the streams of GPUs. One thread enqueues everything in an order in which every op comes behind what
-// it waits for, and waits for nothing itself; on the GPUs each lane is a stream, and events hold an op back until what
-// it depends on has ended: the activities of activity_graph.h, whose edges these are. It decides nothing.
+// Runs a schedule on the streams of GPUs. One thread enqueues everything in an order in which every op comes behind
+// what it waits for, and waits for nothing itself; on the GPUs each lane is a stream, and events hold an op back until
+// what it depends on has ended: the activities of activity_graph.h, whose edges these are. It decides nothing.
 //
 // A transfer has a stream on each side. The Timeline comes from events: seconds on the clock of the first GPU, to which
 // every other GPU's is set by one event at the start (late by what an event takes from GPU to GPU, some microseconds).
@@ -11,38 +11,20 @@
 #include <vector>
 
 #include "exec/activity_graph.h"
+#include "exec/cuda/stream_backend.h"
 #include "kernels/cuda/owners.h"
 #include "planner/schedule/schedule.h"
 #include "traces/timeline.h"
 
 namespace ppplan::exec::cuda {
 
-/// Of a transfer: on the GPU of the sender and on that of the receiver.
-struct TransferStreams {
-  cudaStream_t send = nullptr;
-  cudaStream_t recv = nullptr;
-};
-
-/// What ops enqueue. Calls come from one thread, with the GPU of the (receiving) device current.
-class StreamBackend {
- public:
-  virtual ~StreamBackend() = default;
-  /// The GPU of a device of the schedule.
-  virtual int gpu(int device) const = 0;
-  virtual void compute(const schedule::Op& op, cudaStream_t stream) = 0;
-  /// What is enqueued on either stream belongs to the transfer, which has ended when both have. `slot` counts receive
-  /// buffers as in Backend::transfer (run_schedule.h).
-  virtual void transfer(const schedule::Op& send, const schedule::Op& recv, int slot,
-                        const TransferStreams& streams) = 0;
-};
-
 /// Streams and events of one schedule, for any number of runs.
 class StreamRun {
  public:
   /// `schedule` and `backend` outlive it. Throws as check_runs (run_schedule.h), and DeviceError.
   StreamRun(const schedule::Schedule& schedule, StreamBackend& backend);
-  /// Throws DeviceError when a call fails or an op has not ended `deadline_s` after everything was enqueued; the streams
-  /// may then never end, and destroying what they use waits for them.
+  /// Throws DeviceError when a call fails or an op has not ended `deadline_s` after everything was enqueued; the
+  /// streams may then never end, and destroying what they use waits for them.
   traces::Timeline execute(double deadline_s);
 
  private:

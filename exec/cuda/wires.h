@@ -3,7 +3,7 @@
 
 #include <cstddef>
 
-#include "exec/cuda/stream_run.h"
+#include "exec/cuda/stream_backend.h"
 
 namespace ppplan::exec::cuda {
 

@@ -53,8 +53,7 @@ void attention_block(const Step& step, const Bf16* x, Bf16* y) {
   const LayerShape& s = step.shape;
   Workspace& w = step.work;
   const int rows = step.rows();
-  rms_norm(x, step.weights.attention_norm, s.norm_epsilon, {rows, 1, s.hidden, s.hidden}, w.normed.data(),
-           step.stream);
+  rms_norm(x, step.weights.attention_norm, s.norm_epsilon, {rows, 1, s.hidden, s.hidden}, w.normed.data(), step.stream);
   step.linear.run({rows, s.hidden, s.qkv_width(), s.qkv_bias, false, OutputType::bf16},
                   {w.normed.data(), step.weights.qkv, step.weights.qkv_bias, nullptr, w.qkv.data()}, step.stream);
   if (s.qk_norm) normalize_heads(step);
@@ -76,12 +75,36 @@ void gated(const Step& step, int width, const Bf16* gate_up, const Bf16* down, B
                   step.stream);
 }
 
+// y += the weighted outputs of the experts that each row chose. Which rows go to which expert stays on the device.
+void experts_block(const Step& step, Bf16* y) {
+  const LayerShape& s = step.shape;
+  Workspace& w = step.work;
+  const int rows = step.rows(), chosen = s.experts_per_token, assignments = rows * chosen;
+  step.linear.run({rows, s.hidden, s.experts, false, false, OutputType::fp32},
+                  {w.normed.data(), step.weights.router, nullptr, nullptr, w.router.data()}, step.stream);
+  route(w.router.data(), rows, s.experts, chosen, w.expert.data(), w.expert_weight.data(), step.stream);
+  sort_by_expert(w.expert.data(), rows, s.experts, chosen, w.count.data(), w.first_row.data(), w.sorted_row.data(),
+                 w.place.data(), step.stream);
+  grouped_linear(w.normed.data(), w.sorted_row.data(), step.weights.gate_up, w.first_row.data(), s.experts, assignments,
+                 s.hidden, 2 * s.intermediate, w.gate_up.data(), step.stream);
+  swiglu(w.gate_up.data(), assignments, s.intermediate, w.activated.data(), step.stream);
+  grouped_linear(w.activated.data(), nullptr, step.weights.down, w.first_row.data(), s.experts, assignments,
+                 s.intermediate, s.hidden, w.expert_out.data(), step.stream);
+  combine_experts(w.expert_out.data(), w.place.data(), w.expert_weight.data(), y, rows, chosen, s.hidden, y,
+                  step.stream);
+}
+
 // y += FeedForward(RmsNorm(y)).
 void feed_forward_block(const Step& step, Bf16* y) {
   const LayerShape& s = step.shape;
   rms_norm(y, step.weights.feed_forward_norm, s.norm_epsilon, {step.rows(), 1, s.hidden, s.hidden},
            step.work.normed.data(), step.stream);
-  gated(step, s.intermediate, step.weights.gate_up, step.weights.down, y);
+  if (s.experts > 0)
+    experts_block(step, y);
+  else
+    gated(step, s.intermediate, step.weights.gate_up, step.weights.down, y);
+  if (s.shared_intermediate > 0)
+    gated(step, s.shared_intermediate, step.weights.shared_gate_up, step.weights.shared_down, y);
 }
 
 }  // namespace
@@ -96,17 +119,19 @@ Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences
   int device = 0;
   PPPLAN_CHECK(cudaGetDevice(&device));
   PPPLAN_CHECK(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
-  int hidden = 0, qkv_width = 0, attended_width = 0, inner = 0;
+  int hidden = 0, qkv_width = 0, attended_width = 0, inner = 0, experts = 0, chosen = 0;
   std::size_t decode = 0;
   for (const LayerShape& s : shapes) {
     hidden = std::max(hidden, s.hidden);
     qkv_width = std::max(qkv_width, s.qkv_width());
     attended_width = std::max(attended_width, s.attention_width());
-    inner = std::max({inner, s.intermediate, s.shared_intermediate});
+    inner = std::max({inner, s.intermediate * std::max(s.experts_per_token, 1), s.shared_intermediate});
+    experts = std::max(experts, s.experts);
+    chosen = std::max(chosen, s.experts_per_token);
     // Fewer sequences may take more splits, of which there are then fewer sets.
     for (int count = 1; count <= sequences; ++count)
-      decode = std::max(decode, decode_scratch(s.attention, count,
-                                               decode_splits(s.attention, count, kv_tokens, processors)));
+      decode = std::max(decode,
+                        decode_scratch(s.attention, count, decode_splits(s.attention, count, kv_tokens, processors)));
   }
   normed = DeviceArray<Bf16>(area(rows, hidden));
   qkv = DeviceArray<Bf16>(area(rows, qkv_width));
@@ -114,6 +139,13 @@ Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences
   scratch = DeviceArray<float>(decode);
   gate_up = DeviceArray<Bf16>(area(rows, 2 * inner));
   activated = DeviceArray<Bf16>(area(rows, inner));
+  if (experts == 0) return;
+  router = DeviceArray<float>(area(rows, experts));
+  expert_weight = DeviceArray<float>(area(rows, chosen));
+  for (DeviceArray<int>* array : {&expert, &place, &sorted_row}) *array = DeviceArray<int>(area(rows, chosen));
+  count = DeviceArray<int>(static_cast<std::size_t>(experts));
+  first_row = DeviceArray<int>(static_cast<std::size_t>(experts) + 1);
+  expert_out = DeviceArray<Bf16>(area(rows * chosen, hidden));
 }
 
 void decoder_layer(Linear& linear, const LayerShape& shape, const LayerWeights& weights, const LayerInputs& inputs,

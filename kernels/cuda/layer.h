@@ -34,20 +34,25 @@ struct LayerInputs {
   RopeAngles rope;
 };
 
-/// Intermediate results of any layer of the given shapes at up to `rows` rows of `sequences` sequences that look back on
-/// up to `kv_tokens` tokens. For one stream.
+/// Intermediate results of any layer of the given shapes at up to `rows` rows of `sequences` sequences that look back
+/// on up to `kv_tokens` tokens. For one stream.
 struct Workspace {
   Workspace() = default;
   /// On the current device. Throws DeviceError.
   Workspace(std::span<const LayerShape> shapes, int rows, int sequences, int kv_tokens);
 
-  DeviceArray<Bf16> normed;     // [rows, hidden]
-  DeviceArray<Bf16> qkv;        // [rows, qkv_width]
-  DeviceArray<Bf16> attended;   // [rows, heads * head_dim]
-  DeviceArray<float> scratch;   // of decode attention
-  DeviceArray<Bf16> gate_up;    // [rows, 2 * intermediate]
-  DeviceArray<Bf16> activated;  // [rows, intermediate]
-  int processors = 1;           // of the device: what decode attention spreads a sequence over
+  DeviceArray<Bf16> normed;                    // [rows, hidden]
+  DeviceArray<Bf16> qkv;                       // [rows, qkv_width]
+  DeviceArray<Bf16> attended;                  // [rows, heads * head_dim]
+  DeviceArray<float> scratch;                  // of decode attention
+  DeviceArray<Bf16> gate_up;                   // [rows * max(experts_per_token, 1), 2 * intermediate]
+  DeviceArray<Bf16> activated;                 // half of that
+  DeviceArray<float> router;                   // [rows, experts]
+  DeviceArray<float> expert_weight;            // [rows, experts_per_token]
+  DeviceArray<int> expert, place, sorted_row;  // [rows * experts_per_token]
+  DeviceArray<int> count, first_row;           // [experts], [experts + 1]
+  DeviceArray<Bf16> expert_out;                // [rows * experts_per_token, hidden]
+  int processors = 1;                          // of the device: what decode attention spreads a sequence over
 };
 
 /// Parts that decode attention cuts a sequence's keys into: enough blocks for two on every processor, each of at least

@@ -36,8 +36,8 @@ std::string text_of(const LinearShape& s) {
 
 }  // namespace
 
-// cuBLASLt counts in columns: row-major [rows, width] is its [width, rows]. So out^T = weight x^T, with `weight` seen as
-// [inputs, outputs] and transposed.
+// cuBLASLt counts in columns: row-major [rows, width] is its [width, rows]. So out^T = weight x^T, with `weight` seen
+// as [inputs, outputs] and transposed.
 struct Linear::Product {
   Product(const BlasCalls& calls, const LinearShape& shape)
       : description(calls.description_destroy),

@@ -84,6 +84,12 @@ void route(const float* logits, int tokens, int experts, int chosen, int* expert
 /// chosen + rank lies in sorted row place[a]. `count` [experts] is scratch. rows_of_expert() of every expert.
 void sort_by_expert(const int* expert, int tokens, int experts, int chosen, int* count, int* first_row, int* row,
                     int* place, cudaStream_t stream);
+/// The experts' products in one launch: out[r] = x[row[r]] * weight[e]^T for the sorted rows r of every expert e, as
+/// sort_by_expert() gives them; row nullptr: out[r] = x[r] * weight[e]^T. `rows` sorted rows in all, weight [experts,
+/// outputs, inputs], out [rows, outputs]; inputs a multiple of 8, x and weight on 16-byte boundaries. linear() of
+/// every expert on gathered rows.
+void grouped_linear(const Bf16* x, const int* row, const Bf16* weight, const int* first_row, int experts, int rows,
+                    int inputs, int outputs, Bf16* out, cudaStream_t stream);
 /// out[t] = base[t] + sum over rank of weight[t, rank] * x[place[t * chosen + rank]], x [tokens * chosen, hidden] in
 /// sorted rows, base [tokens, hidden] or nullptr for zeros; out may be base. scatter_add() of every expert.
 void combine_experts(const Bf16* x, const int* place, const float* weight, const Bf16* base, int tokens, int chosen,

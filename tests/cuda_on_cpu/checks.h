@@ -24,6 +24,7 @@ struct CudaOperations {
   decltype(&kernels::cuda::swiglu) swiglu = &kernels::cuda::swiglu;
   decltype(&kernels::cuda::route) route = &kernels::cuda::route;
   decltype(&kernels::cuda::sort_by_expert) sort_by_expert = &kernels::cuda::sort_by_expert;
+  decltype(&kernels::cuda::grouped_linear) grouped_linear = &kernels::cuda::grouped_linear;
   decltype(&kernels::cuda::combine_experts) combine_experts = &kernels::cuda::combine_experts;
   decltype(&kernels::cuda::argmax) argmax = &kernels::cuda::argmax;
 };
@@ -38,6 +39,7 @@ std::string check_swiglu(const CudaOperations& operations, unsigned seed);
 std::string check_argmax(const CudaOperations& operations, unsigned seed);
 std::string check_route(const CudaOperations& operations, unsigned seed);
 std::string check_sort_by_expert(const CudaOperations& operations, unsigned seed);
+std::string check_grouped_linear(const CudaOperations& operations, unsigned seed);
 std::string check_combine_experts(const CudaOperations& operations, unsigned seed);
 std::string check_prefill_attention(const CudaOperations& operations, unsigned seed);
 std::string check_decode_attention(const CudaOperations& operations, unsigned seed);

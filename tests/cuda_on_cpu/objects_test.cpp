@@ -19,6 +19,7 @@ TEST(CudaObjects, LinkIntoAProgramThatNeedsNoDriver) {
   kernels::cuda::decode_attention(nullptr, 64, {1, 1, 64, 0}, {}, {}, 1, nullptr, nullptr, nullptr);
   kernels::cuda::swiglu(nullptr, 0, 8, nullptr, nullptr);
   kernels::cuda::route(nullptr, 0, 8, 2, nullptr, nullptr, nullptr);
+  kernels::cuda::grouped_linear(nullptr, nullptr, nullptr, nullptr, 8, 0, 64, 64, nullptr, nullptr);
   kernels::cuda::combine_experts(nullptr, nullptr, nullptr, nullptr, 0, 2, 8, nullptr, nullptr);
   kernels::cuda::argmax(nullptr, 0, 8, nullptr, nullptr);
   std::ostringstream loaded;

@@ -2,10 +2,6 @@
 // pipeline gives what one device gives. Not a run on a GPU.
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-
 #include "exec/host_backend.h"
 #include "tests/cuda_on_cpu/blas.h"
 #include "tests/cuda_on_cpu/cuda_runs.h"
@@ -36,22 +32,7 @@ std::vector<Logits> single_logits(const CudaCase& from) {
 }
 
 /// The model, seed and micro-batches on the host, in fp32.
-std::vector<Logits> host_logits(const CudaCase& from) {
-  return exec::one_device_outputs(exec::HostRun{from.run, {}});
-}
-
-/// Largest difference relative to the largest logit.
-float distance(const std::vector<Logits>& a, const std::vector<Logits>& b) {
-  float largest = 0, apart = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    EXPECT_EQ(a[k].size(), b[k].size());
-    for (std::size_t i = 0; i < a[k].size(); ++i) {
-      largest = std::max(largest, std::abs(b[k][i]));
-      apart = std::max(apart, std::abs(a[k][i] - b[k][i]));
-    }
-  }
-  return apart / largest;
-}
+std::vector<Logits> host_logits(const CudaCase& from) { return exec::one_device_outputs(exec::HostRun{from.run, {}}); }
 
 TEST(CudaPipeline, OneDeviceIsNearTheHost) {
   // bf16 keeps 8 bits: each of some ten roundings a layer is off by up to 2^-8 of its value, and two layers add up.

@@ -65,8 +65,9 @@ int Runtime::enter(const std::string& call) {
   return error;
 }
 
-// Uniform, or by ranks of which one now and then falls to the end: the few orders that a fault of given depth needs come
-// up sooner that way (Burckhardt et al., A randomized scheduler with probabilistic guarantees of finding bugs, 2010).
+// Uniform, or by ranks of which one now and then falls to the end: the few orders that a fault of given depth needs
+// come up sooner that way (Burckhardt et al., A randomized scheduler with probabilistic guarantees of finding bugs,
+// 2010).
 StreamDouble* Runtime::pick(std::vector<StreamDouble*> ready) {
   // By age, which repeats from run to run where addresses don't.
   std::sort(ready.begin(), ready.end(), [](auto* a, auto* b) { return a->number < b->number; });

@@ -79,6 +79,35 @@ std::string check_sort_by_expert(const CudaOperations& operations, unsigned seed
   return found.empty() ? compare_equal("place", place, places(r, sorted)) : found;
 }
 
+std::string check_grouped_linear(const CudaOperations& operations, unsigned seed) {
+  Draws draws(seed);
+  const Routing r = draw_routing(draws);
+  const SortedRows sorted = sorted_rows(r);
+  const bool gathers = draws.between(0, 1) == 1;
+  const int inputs = draws.one_of({8, 64, 200}), outputs = draws.one_of({1, 64, 100});
+  const Values x = random_values(area(gathers ? r.tokens : r.assignments(), inputs), draws);
+  const Values weight = random_values(area(r.experts * outputs, inputs), draws);
+  std::vector<Bf16> out = unwritten(area(r.assignments(), outputs));
+  operations.grouped_linear(x.device.data(), gathers ? sorted.row.data() : nullptr, weight.device.data(),
+                            sorted.first_row.data(), r.experts, r.assignments(), inputs, outputs, out.data(), nullptr);
+  std::string found;
+  for (int expert = 0; expert < r.experts; ++expert) {
+    const auto at = static_cast<std::size_t>(expert);
+    for (int row = sorted.first_row[at]; row < sorted.first_row[at + 1] && found.empty(); ++row) {
+      const int from = gathers ? sorted.row[static_cast<std::size_t>(row)] : row;
+      Buffer expected(static_cast<std::size_t>(outputs));
+      kernels::host::operations().linear(x.host.data() + area(from, inputs),
+                                         weight.host.data() + area(expert * outputs, inputs), nullptr, 1, inputs,
+                                         outputs, expected.data());
+      // fp32 sums of up to 200 products of normal values in another order.
+      found = compare("grouped_linear row " + std::to_string(row), out.data() + area(row, outputs), expected.data(),
+                      static_cast<std::size_t>(outputs),
+                      [&](std::size_t i) { return kRounding * std::abs(expected.data()[i]) + 1e-4f; });
+    }
+  }
+  return found;
+}
+
 std::string check_combine_experts(const CudaOperations& operations, unsigned seed) {
   Draws draws(seed);
   const Routing r = draw_routing(draws);

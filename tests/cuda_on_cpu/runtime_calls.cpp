@@ -80,8 +80,7 @@ cudaError_t copy(Runtime& machine, std::unique_lock<std::recursive_mutex>& lock,
     task = [to, staged = std::vector<char>(data, data + bytes)] { std::memcpy(to, staged.data(), staged.size()); };
   }
   machine.append(*stream, {std::move(task), {}});
-  if (!to_device && is_pageable(machine, to) &&
-      !machine.run_until(lock, [stream] { return stream->tasks.empty(); }))
+  if (!to_device && is_pageable(machine, to) && !machine.run_until(lock, [stream] { return stream->tasks.empty(); }))
     return cudaErrorLaunchTimeout;
   return static_cast<cudaError_t>(machine.sticky);
 }
@@ -184,7 +183,8 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   machine.enter("cudaStreamDestroy");
   StreamDouble* const it = known(machine.streams, stream);
   if (it == nullptr) return cudaErrorInvalidResourceHandle;
-  if (!machine.run_until(lock, [it] { return it->tasks.empty(); })) machine.dropped += static_cast<int>(it->tasks.size());
+  if (!machine.run_until(lock, [it] { return it->tasks.empty(); }))
+    machine.dropped += static_cast<int>(it->tasks.size());
   machine.streams.erase(it);
   delete it;
   return cudaSuccess;
@@ -321,6 +321,8 @@ cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   delete it;
   return cudaSuccess;
 }
-cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) { return cudaGraphDestroy(reinterpret_cast<cudaGraph_t>(graph)); }
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph) {
+  return cudaGraphDestroy(reinterpret_cast<cudaGraph_t>(graph));
+}
 
 }  // extern "C"

@@ -1,0 +1,30 @@
+// What the ops of a schedule enqueue on GPUs: the counterpart of Backend (run_schedule.h), whose calls last until the
+// work has ended, for streams, on which calls come long before it.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include "planner/schedule/schedule.h"
+
+namespace ppplan::exec::cuda {
+
+/// Of a transfer: on the GPU of the sender and on that of the receiver.
+struct TransferStreams {
+  cudaStream_t send = nullptr;
+  cudaStream_t recv = nullptr;
+};
+
+/// What ops enqueue. Calls come from one thread, with the GPU of the (receiving) device current.
+class StreamBackend {
+ public:
+  virtual ~StreamBackend() = default;
+  /// The GPU of a device of the schedule.
+  virtual int gpu(int device) const = 0;
+  virtual void compute(const schedule::Op& op, cudaStream_t stream) = 0;
+  /// What is enqueued on either stream belongs to the transfer, which has ended when both have. `slot` counts receive
+  /// buffers as in Backend::transfer (run_schedule.h).
+  virtual void transfer(const schedule::Op& send, const schedule::Op& recv, int slot,
+                        const TransferStreams& streams) = 0;
+};
+
+}  // namespace ppplan::exec::cuda
