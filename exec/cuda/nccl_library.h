@@ -1,0 +1,52 @@
+// The calls of NCCL that transfers use, as a table: loaded from the machine's library at run time (218 MB that no
+// package of ours brings along), or a double's in the tests.
+//
+// The types are those of NCCL's C interface, written down here so that a build needs no nccl.h; they have been the same
+// since NCCL 2.10. Source: nccl.h 2.28.9, against which a test holds them.
+#pragma once
+
+#include <cuda_runtime_api.h>
+
+#include <cstddef>
+#include <source_location>
+#include <string>
+
+#include "kernels/cuda/status.h"
+
+namespace ppplan::exec::cuda {
+
+enum class NcclResult : int { success = 0, in_progress = 7 };
+enum class NcclType : int { bytes = 1 };  // ncclUint8
+using NcclComm = void*;                   // ncclComm_t
+struct NcclId {                           // ncclUniqueId
+  char internal[128];
+};
+
+struct NcclCalls {
+  NcclResult (*get_version)(int* version) = nullptr;
+  NcclResult (*get_unique_id)(NcclId* id) = nullptr;
+  NcclResult (*comm_init_rank)(NcclComm* comm, int ranks, NcclId id, int rank) = nullptr;
+  NcclResult (*comm_destroy)(NcclComm comm) = nullptr;
+  NcclResult (*comm_abort)(NcclComm comm) = nullptr;
+  NcclResult (*comm_get_async_error)(NcclComm comm, NcclResult* error) = nullptr;
+  NcclResult (*group_start)() = nullptr;
+  NcclResult (*group_end)() = nullptr;
+  NcclResult (*send)(const void* from, std::size_t count, NcclType type, int peer, NcclComm comm,
+                     cudaStream_t stream) = nullptr;
+  NcclResult (*recv)(void* to, std::size_t count, NcclType type, int peer, NcclComm comm,
+                     cudaStream_t stream) = nullptr;
+  const char* (*get_error_string)(NcclResult result) = nullptr;
+  const char* (*get_last_error)(NcclComm comm) = nullptr;
+};
+
+/// Of this machine, loaded once a process. Throws LibraryMissing.
+const NcclCalls& nccl_library();
+
+/// Throws DeviceError with the call's text, NCCL's word for the result and its last message, unless it succeeded.
+void check(const NcclCalls& calls, NcclResult result, const char* call,
+           const std::source_location& place = std::source_location::current());
+
+}  // namespace ppplan::exec::cuda
+
+/// PPPLAN_CHECK_NCCL(calls, send(...)): check() with the text of the call.
+#define PPPLAN_CHECK_NCCL(calls, call) ::ppplan::exec::cuda::check(calls, (calls).call, "nccl " #call)
