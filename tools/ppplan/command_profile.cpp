@@ -12,6 +12,7 @@
 #include "planner/input/input_error.h"
 #include "planner/spec/read_model.h"
 #include "tools/ppplan/commands.h"
+#include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/profile_import.h"
 #include "tools/ppplan/rank_world.h"
 
@@ -25,7 +26,10 @@ struct MeasureFlags {
 };
 
 exec::HostProfileOptions options_of(const MeasureFlags& flags) {
-  if (flags.backend == "cuda") throw Unavailable("--backend cuda: this build has no CUDA backend; use --backend host");
+  if (flags.backend == "cuda") {
+    check_has_gpu();
+    throw Unavailable("--backend cuda: the CUDA backend measures no profiles yet; import one (profile import)");
+  }
   if (flags.backend != "host") throw input::InputError("--backend", "", "host or cuda", "'" + flags.backend + "'");
   exec::HostProfileOptions options;
   options.model = spec::read_model(flags.model);

@@ -13,6 +13,7 @@
 #include "planner/report/report_text.h"
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
+#include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
 #include "tools/ppplan/inputs.h"
@@ -41,8 +42,19 @@ struct Flags {
 Flags written_out(Flags flags) {
   if (flags.backend == "tcp" && flags.transport == "threads") flags.transport = "tcp";
   if (flags.backend == "tcp") flags.backend = "host";
+  if (flags.backend == "cuda" && flags.transport == "threads") flags.transport = "local";
   if (flags.wires.empty()) flags.wires = flags.compute;
   return flags;
+}
+
+void check_on_gpus(const Flags& flags) {
+  check_has_gpu();
+  if (!flags.training.schedule.empty())
+    throw Unavailable("--backend cuda: a training schedule runs on the host backend alone");
+  if (flags.compute != "real")
+    throw input::InputError("--compute", "", "real with --backend cuda", "'" + flags.compute + "'");
+  if (flags.transport == "tcp" || flags.transport == "mpi")
+    throw Unavailable(fmt::format("--transport {}: the CUDA backend has local and nccl", flags.transport));
 }
 
 void check(const Flags& flags) {
@@ -58,10 +70,10 @@ void check(const Flags& flags) {
   one_of(flags.transport, {"threads", "tcp", "mpi", "local", "nccl"}, "--transport");
   one_of(flags.compute, {"real", "replay"}, "--compute");
   one_of(flags.wires, {"", "real", "replay"}, "--wires");
-  if (flags.backend == "cuda") throw Unavailable("--backend cuda: this build has no CUDA backend; use --backend host");
+  if (flags.backend == "cuda") check_on_gpus(flags);
   if (flags.transport == "mpi" && !exec::groups::mpi_is_built())
     throw Unavailable("--transport mpi: this build found no MPI library; use --transport tcp");
-  if (flags.transport == "local" || flags.transport == "nccl")
+  if (flags.backend == "host" && (flags.transport == "local" || flags.transport == "nccl"))
     throw Unavailable(fmt::format("--transport {}: the host backend has threads, tcp and mpi", flags.transport));
   if (flags.transport == "threads" && flags.wires == "real" && flags.compute == "replay")
     throw input::InputError("--wires real: expected --transport tcp or mpi, replay on threads has no wires");
@@ -127,8 +139,9 @@ std::string verdict_line(const Flags& flags, const Execution& execution, bool ho
   std::string out = fmt::format("{}: the median of {} runs is {:+.1f} % off the prediction (tolerance {:.0f} %)\n",
                                 holds ? "PASS" : "FAIL", flags.repeats, 100 * c.error_fraction, 100 * flags.tolerance);
   if (execution.outputs_match)
-    out += *execution.outputs_match ? "outputs equal those of one device, bit for bit\n"
-                                    : "OUTPUTS DIFFER from those of one device\n";
+    out += *execution.outputs_match
+               ? fmt::format("outputs equal those of one device{}\n", flags.backend == "host" ? ", bit for bit" : "")
+               : "OUTPUTS DIFFER from those of one device\n";
   if (execution.scale != 1)
     out += fmt::format(
         "replayed {:.3g} times slower, so that the median operation lasts 5 ms; times above are scaled back\n",
@@ -177,6 +190,7 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
                                  int count) {
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
+  if (flags.backend == "cuda") return execute_on_gpus(plan, phase, count, flags.repeats, flags.transport, step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
                                  : execute_replay(plan, phase, count, flags.repeats, step);
@@ -202,7 +216,7 @@ void print(Context& context, const Flags& given) {
   const spec::Plan plan = plan_of(flags);
   const cost::Phase phase = parse_phase(flags.phase);
   const int count = count_of(plan, phase, flags.micro_batches);
-  if (flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
+  if (flags.backend == "host" && flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
   const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
   if (!ended) return;
   const Execution& execution = *ended;
@@ -235,7 +249,9 @@ void add_run(CLI::App& app, Context& context) {
       ->capture_default_str();
   command->add_option("--isl", flags->training.isl, "tokens of such a sequence")->capture_default_str();
   command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
-  command->add_option("--transport", flags->transport, "threads of this process, tcp or mpi: a process for each stage")
+  command
+      ->add_option("--transport", flags->transport,
+                   "threads of this process, tcp or mpi: a process for each stage; of cuda: local or nccl")
       ->capture_default_str();
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,

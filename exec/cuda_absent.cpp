@@ -1,0 +1,17 @@
+// The CUDA backend of a build without the toolkit.
+#include <stdexcept>
+
+#include "exec/cuda_execution.h"
+
+namespace ppplan::exec {
+
+CudaMachine cuda_machine() {
+  return {false, 0, "no CUDA device: this build has no CUDA backend, since CMake found no CUDA toolkit 12 or newer"};
+}
+
+CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, const CudaExecutionOptions&,
+                              const std::function<void(double fraction)>&) {
+  throw std::runtime_error(cuda_machine().why);
+}
+
+}  // namespace ppplan::exec

@@ -1,0 +1,47 @@
+// What this build and this machine have of CUDA, and a schedule run on it: the one header of the CUDA backend that
+// needs no toolkit.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "exec/pipeline_run.h"
+#include "planner/schedule/schedule.h"
+#include "traces/timeline.h"
+
+namespace ppplan::exec {
+
+struct CudaMachine {
+  bool is_built = false;  // the build found the toolkit
+  int devices = 0;        // that the driver shows
+  std::string why;        // there are none; "" where there are
+};
+CudaMachine cuda_machine();
+
+enum class CudaTransport { local, nccl };
+
+struct CudaExecutionOptions {
+  CudaTransport transport = CudaTransport::local;
+  int repeats = 3;
+  double deadline_s = 60;  // of one run
+};
+
+struct CudaExecution {
+  std::vector<traces::Timeline> measured;  // one per repeat
+  /// Largest difference of a logit from one GPU's, relative to the largest logit; nothing where the whole model does
+  /// not fit on one.
+  std::optional<double> distance;
+};
+/// Up to it the outputs count as those of one GPU: bf16 keeps 8 bits, and other GPUs may get other algorithms.
+inline constexpr double kCudaTolerance = 1.0 / 64;
+
+/// All stages in this process: stage s on GPU s of those there are, again and again. Two runs that are not counted come
+/// first: one chooses algorithms and loads kernels, one records graphs. Throws InputError,
+/// kernels::cuda::LibraryMissing, and std::runtime_error for what the GPUs answer; without a device, std::runtime_error
+/// with CudaMachine::why.
+CudaExecution execute_on_gpus(const PipelineRun& run, const schedule::Schedule& schedule,
+                              const CudaExecutionOptions& options, const std::function<void(double fraction)>& step);
+
+}  // namespace ppplan::exec
