@@ -9,18 +9,18 @@ NcclCalls load() {
   const kernels::cuda::SharedLibrary library(
       {"NCCL", "PPPLAN_NCCL", {"libnccl.so.2", "/usr/local/cuda/lib64/libnccl.so.2"}, "NCCL 2 (libnccl2)"});
   NcclCalls calls;
-  library.find("ncclGetVersion", calls.get_version);
-  library.find("ncclGetUniqueId", calls.get_unique_id);
-  library.find("ncclCommInitRank", calls.comm_init_rank);
-  library.find("ncclCommDestroy", calls.comm_destroy);
-  library.find("ncclCommAbort", calls.comm_abort);
-  library.find("ncclCommGetAsyncError", calls.comm_get_async_error);
-  library.find("ncclGroupStart", calls.group_start);
-  library.find("ncclGroupEnd", calls.group_end);
-  library.find("ncclSend", calls.send);
-  library.find("ncclRecv", calls.recv);
-  library.find("ncclGetErrorString", calls.get_error_string);
-  library.find("ncclGetLastError", calls.get_last_error);
+  library.find("ncclGetVersion", calls.ncclGetVersion);
+  library.find("ncclGetUniqueId", calls.ncclGetUniqueId);
+  library.find("ncclCommInitRank", calls.ncclCommInitRank);
+  library.find("ncclCommDestroy", calls.ncclCommDestroy);
+  library.find("ncclCommAbort", calls.ncclCommAbort);
+  library.find("ncclCommGetAsyncError", calls.ncclCommGetAsyncError);
+  library.find("ncclGroupStart", calls.ncclGroupStart);
+  library.find("ncclGroupEnd", calls.ncclGroupEnd);
+  library.find("ncclSend", calls.ncclSend);
+  library.find("ncclRecv", calls.ncclRecv);
+  library.find("ncclGetErrorString", calls.ncclGetErrorString);
+  library.find("ncclGetLastError", calls.ncclGetLastError);
   return calls;
 }
 
@@ -33,9 +33,9 @@ const NcclCalls& nccl_library() {
 
 void check(const NcclCalls& calls, NcclResult result, const char* call, const std::source_location& place) {
   if (result == NcclResult::success) return;
-  const std::string last = calls.get_last_error(nullptr);
+  const std::string last = calls.ncclGetLastError(nullptr);
   throw kernels::cuda::DeviceError(
-      call, std::string(calls.get_error_string(result)) + (last.empty() ? "" : " (" + last + ")"), place);
+      call, std::string(calls.ncclGetErrorString(result)) + (last.empty() ? "" : " (" + last + ")"), place);
 }
 
 }  // namespace ppplan::exec::cuda

@@ -23,20 +23,20 @@ struct NcclId {                           // ncclUniqueId
 };
 
 struct NcclCalls {
-  NcclResult (*get_version)(int* version) = nullptr;
-  NcclResult (*get_unique_id)(NcclId* id) = nullptr;
-  NcclResult (*comm_init_rank)(NcclComm* comm, int ranks, NcclId id, int rank) = nullptr;
-  NcclResult (*comm_destroy)(NcclComm comm) = nullptr;
-  NcclResult (*comm_abort)(NcclComm comm) = nullptr;
-  NcclResult (*comm_get_async_error)(NcclComm comm, NcclResult* error) = nullptr;
-  NcclResult (*group_start)() = nullptr;
-  NcclResult (*group_end)() = nullptr;
-  NcclResult (*send)(const void* from, std::size_t count, NcclType type, int peer, NcclComm comm,
-                     cudaStream_t stream) = nullptr;
-  NcclResult (*recv)(void* to, std::size_t count, NcclType type, int peer, NcclComm comm,
-                     cudaStream_t stream) = nullptr;
-  const char* (*get_error_string)(NcclResult result) = nullptr;
-  const char* (*get_last_error)(NcclComm comm) = nullptr;
+  NcclResult (*ncclGetVersion)(int* version) = nullptr;
+  NcclResult (*ncclGetUniqueId)(NcclId* id) = nullptr;
+  NcclResult (*ncclCommInitRank)(NcclComm* comm, int ranks, NcclId id, int rank) = nullptr;
+  NcclResult (*ncclCommDestroy)(NcclComm comm) = nullptr;
+  NcclResult (*ncclCommAbort)(NcclComm comm) = nullptr;
+  NcclResult (*ncclCommGetAsyncError)(NcclComm comm, NcclResult* error) = nullptr;
+  NcclResult (*ncclGroupStart)() = nullptr;
+  NcclResult (*ncclGroupEnd)() = nullptr;
+  NcclResult (*ncclSend)(const void* from, std::size_t count, NcclType type, int peer, NcclComm comm,
+                         cudaStream_t stream) = nullptr;
+  NcclResult (*ncclRecv)(void* to, std::size_t count, NcclType type, int peer, NcclComm comm,
+                         cudaStream_t stream) = nullptr;
+  const char* (*ncclGetErrorString)(NcclResult result) = nullptr;
+  const char* (*ncclGetLastError)(NcclComm comm) = nullptr;
 };
 
 /// Of this machine, loaded once a process. Throws LibraryMissing.
@@ -48,5 +48,5 @@ void check(const NcclCalls& calls, NcclResult result, const char* call,
 
 }  // namespace ppplan::exec::cuda
 
-/// PPPLAN_CHECK_NCCL(calls, send(...)): check() with the text of the call.
-#define PPPLAN_CHECK_NCCL(calls, call) ::ppplan::exec::cuda::check(calls, (calls).call, "nccl " #call)
+/// PPPLAN_CHECK_NCCL(calls, ncclSend(...)): check() with the text of the call.
+#define PPPLAN_CHECK_NCCL(calls, call) ::ppplan::exec::cuda::check(calls, (calls).call, #call)

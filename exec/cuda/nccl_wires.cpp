@@ -11,15 +11,15 @@ using kernels::cuda::DeviceScope;
 /// A group of calls; one that is left by an exception is ended too, so that the thread's next group is its own.
 class CallGroup {
  public:
-  explicit CallGroup(const NcclCalls& calls) : calls_(calls) { PPPLAN_CHECK_NCCL(calls_, group_start()); }
+  explicit CallGroup(const NcclCalls& calls) : calls_(calls) { PPPLAN_CHECK_NCCL(calls_, ncclGroupStart()); }
   ~CallGroup() {
-    if (!ended_) calls_.group_end();
+    if (!ended_) calls_.ncclGroupEnd();
   }
   CallGroup(const CallGroup&) = delete;
   CallGroup& operator=(const CallGroup&) = delete;
   void end() {
     ended_ = true;
-    PPPLAN_CHECK_NCCL(calls_, group_end());
+    PPPLAN_CHECK_NCCL(calls_, ncclGroupEnd());
   }
 
  private:
@@ -32,7 +32,7 @@ class CallGroup {
 NcclWires::~NcclWires() {
   for (const auto& [stages, edge] : edges_)
     for (const NcclComm comm : {edge.sender, edge.receiver})
-      if (comm != nullptr) calls_.comm_destroy(comm);
+      if (comm != nullptr) calls_.ncclCommDestroy(comm);
 }
 
 NcclWires::Edge& NcclWires::edge(const Message& message) {
@@ -40,16 +40,16 @@ NcclWires::Edge& NcclWires::edge(const Message& message) {
   const auto known = edges_.find(stages);
   if (known != edges_.end()) return known->second;
   NcclId id;
-  PPPLAN_CHECK_NCCL(calls_, get_unique_id(&id));
+  PPPLAN_CHECK_NCCL(calls_, ncclGetUniqueId(&id));
   Edge made;
   CallGroup group(calls_);
   {
     const DeviceScope scope(message.from_gpu);
-    PPPLAN_CHECK_NCCL(calls_, comm_init_rank(&made.sender, 2, id, 0));
+    PPPLAN_CHECK_NCCL(calls_, ncclCommInitRank(&made.sender, 2, id, 0));
   }
   {
     const DeviceScope scope(message.to_gpu);
-    PPPLAN_CHECK_NCCL(calls_, comm_init_rank(&made.receiver, 2, id, 1));
+    PPPLAN_CHECK_NCCL(calls_, ncclCommInitRank(&made.receiver, 2, id, 1));
   }
   group.end();
   return edges_[stages] = made;
@@ -61,11 +61,11 @@ void NcclWires::carry(const Message& message, const TransferStreams& streams) {
   CallGroup group(calls_);
   {
     const DeviceScope scope(message.from_gpu);
-    PPPLAN_CHECK_NCCL(calls_, send(message.from, message.bytes, NcclType::bytes, 1, comms.sender, streams.send));
+    PPPLAN_CHECK_NCCL(calls_, ncclSend(message.from, message.bytes, NcclType::bytes, 1, comms.sender, streams.send));
   }
   {
     const DeviceScope scope(message.to_gpu);
-    PPPLAN_CHECK_NCCL(calls_, recv(message.to, message.bytes, NcclType::bytes, 0, comms.receiver, streams.recv));
+    PPPLAN_CHECK_NCCL(calls_, ncclRecv(message.to, message.bytes, NcclType::bytes, 0, comms.receiver, streams.recv));
   }
   group.end();
 }

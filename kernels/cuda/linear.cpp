@@ -40,24 +40,24 @@ std::string text_of(const LinearShape& s) {
 // as [inputs, outputs] and transposed.
 struct Linear::Product {
   Product(const BlasCalls& calls, const LinearShape& shape)
-      : description(calls.description_destroy),
-        weight(calls.layout_destroy),
-        x(calls.layout_destroy),
-        out(calls.layout_destroy) {
+      : description(calls.cublasLtMatmulDescDestroy),
+        weight(calls.cublasLtMatrixLayoutDestroy),
+        x(calls.cublasLtMatrixLayoutDestroy),
+        out(calls.cublasLtMatrixLayoutDestroy) {
     const auto outputs = static_cast<std::uint64_t>(shape.outputs), inputs = static_cast<std::uint64_t>(shape.inputs);
     const auto rows = static_cast<std::uint64_t>(shape.rows);
-    PPPLAN_CHECK(calls.description_create(&description.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F));
+    PPPLAN_CHECK(calls.cublasLtMatmulDescCreate(&description.handle, CUBLAS_COMPUTE_32F, CUDA_R_32F));
     set(calls, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     if (shape.bias) set(calls, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     if (shape.bias) set(calls, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_16BF);
-    PPPLAN_CHECK(calls.layout_create(&weight.handle, CUDA_R_16BF, inputs, outputs, shape.inputs));
-    PPPLAN_CHECK(calls.layout_create(&x.handle, CUDA_R_16BF, inputs, rows, shape.inputs));
-    PPPLAN_CHECK(calls.layout_create(&out.handle, data_type(shape.type), outputs, rows, shape.outputs));
+    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&weight.handle, CUDA_R_16BF, inputs, outputs, shape.inputs));
+    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&x.handle, CUDA_R_16BF, inputs, rows, shape.inputs));
+    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&out.handle, data_type(shape.type), outputs, rows, shape.outputs));
   }
 
   template <typename Value>
   void set(const BlasCalls& calls, cublasLtMatmulDescAttributes_t attribute, Value value) {
-    PPPLAN_CHECK(calls.description_set(description.handle, attribute, &value, sizeof value));
+    PPPLAN_CHECK(calls.cublasLtMatmulDescSetAttribute(description.handle, attribute, &value, sizeof value));
   }
 
   Made<cublasLtMatmulDesc_t> description;
@@ -71,14 +71,14 @@ namespace {
 template <typename Value>
 void prefer(const BlasCalls& calls, cublasLtMatmulPreference_t preference,
             cublasLtMatmulPreferenceAttributes_t attribute, Value value) {
-  PPPLAN_CHECK(calls.preference_set(preference, attribute, &value, sizeof value));
+  PPPLAN_CHECK(calls.cublasLtMatmulPreferenceSetAttribute(preference, attribute, &value, sizeof value));
 }
 
 int attribute(const BlasCalls& calls, const cublasLtMatmulAlgo_t& algorithm,
               cublasLtMatmulAlgoConfigAttributes_t which) {
   int value = 0;
   std::size_t written = 0;
-  PPPLAN_CHECK(calls.algorithm_get(&algorithm, which, &value, sizeof value, &written));
+  PPPLAN_CHECK(calls.cublasLtMatmulAlgoConfigGetAttribute(&algorithm, which, &value, sizeof value, &written));
   return value;
 }
 
@@ -95,28 +95,28 @@ LinearChoice choice_of(const BlasCalls& calls, const LinearShape& shape, const c
 }  // namespace
 
 Linear::Linear(const BlasCalls& calls, std::size_t workspace_bytes) : calls_(calls), workspace_(workspace_bytes) {
-  PPPLAN_CHECK(calls_.create(&handle_));
+  PPPLAN_CHECK(calls_.cublasLtCreate(&handle_));
 }
 
 Linear::~Linear() {
   products_.clear();
-  calls_.destroy(handle_);
+  calls_.cublasLtDestroy(handle_);
 }
 
 Linear::Product& Linear::product(const LinearShape& shape) {
   if (const auto known = products_.find(shape); known != products_.end()) return *known->second;
   auto product = std::make_unique<Product>(calls_, shape);
-  Made<cublasLtMatmulPreference_t> preference(calls_.preference_destroy);
-  PPPLAN_CHECK(calls_.preference_create(&preference.handle));
+  Made<cublasLtMatmulPreference_t> preference(calls_.cublasLtMatmulPreferenceDestroy);
+  PPPLAN_CHECK(calls_.cublasLtMatmulPreferenceCreate(&preference.handle));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_.size()});
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(shape.inputs));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(shape.inputs));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(shape.outputs));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(shape.outputs));
   int count = 0;
-  PPPLAN_CHECK(calls_.heuristic(handle_, product->description.handle, product->weight.handle, product->x.handle,
-                                product->out.handle, product->out.handle, preference.handle, 1, &product->found,
-                                &count));
+  PPPLAN_CHECK(calls_.cublasLtMatmulAlgoGetHeuristic(handle_, product->description.handle, product->weight.handle,
+                                                     product->x.handle, product->out.handle, product->out.handle,
+                                                     preference.handle, 1, &product->found, &count));
   if (count == 0) throw DeviceError("cuBLASLt has no algorithm for a product of " + text_of(shape));
   product->choice = choice_of(calls_, shape, product->found);
   return *products_.emplace(shape, std::move(product)).first->second;
@@ -128,9 +128,9 @@ void Linear::run(const LinearShape& shape, const LinearArrays& arrays, cudaStrea
   if (shape.bias) p.set(calls_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, arrays.bias);
   const float one = 1.0f, beta = shape.addend ? 1.0f : 0.0f;
   const void* addend = shape.addend ? arrays.addend : arrays.out;
-  PPPLAN_CHECK(calls_.matmul(handle_, p.description.handle, &one, arrays.weight, p.weight.handle, arrays.x, p.x.handle,
-                             &beta, addend, p.out.handle, arrays.out, p.out.handle, &p.found.algo, workspace_.data(),
-                             workspace_.size(), stream));
+  PPPLAN_CHECK(calls_.cublasLtMatmul(handle_, p.description.handle, &one, arrays.weight, p.weight.handle, arrays.x,
+                                     p.x.handle, &beta, addend, p.out.handle, arrays.out, p.out.handle, &p.found.algo,
+                                     workspace_.data(), workspace_.size(), stream));
 }
 
 std::vector<LinearChoice> Linear::choices() const {
