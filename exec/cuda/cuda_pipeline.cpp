@@ -59,7 +59,7 @@ std::vector<T> downloaded(const DeviceArray<T>& array, int gpu) {
 // One stage with its buffers. Nothing in it is allocated or freed while a run is under way.
 struct StagePlace {
   StagePlace(const CudaRun& run, std::size_t index, const kernels::cuda::BlasCalls& calls)
-      : gpu(run.gpus[index]), stage(run, index, calls), steps(run.micro_batches.size()) {
+      : gpu(run.gpus[index]), stage(run, index, calls, run.workspace_bytes), steps(run.micro_batches.size()) {
     const StageLimits limits = stage_limits(run.micro_batches);
     const auto activations = [&](int rows) { return static_cast<std::size_t>(rows) * hidden(run); };
     for (std::size_t k = 0; k < steps.size(); ++k)
@@ -250,7 +250,7 @@ std::vector<std::vector<kernels::cuda::LinearChoice>> CudaPipeline::choices() co
 }
 
 std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls) {
-  CudaRun single{in_one_stage(run), {}, false, true};
+  CudaRun single{in_one_stage(run), {}, false, true, run.workspace_bytes};
   if (!run.gpus.empty()) single.gpus = {run.gpus.front()};
   LocalWires wires;
   CudaPipeline pipeline(std::move(single), calls, wires);

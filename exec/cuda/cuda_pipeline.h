@@ -15,6 +15,7 @@ struct CudaRun : PipelineRun {
   std::vector<int> gpus;      // [stage] -> GPU; empty = stage s on GPU s of those there are, again and again
   bool graphs = true;         // a stage's compute of a micro-batch is a CUDA graph from its second run on
   bool keeps_logits = false;  // else sampled tokens alone
+  std::size_t workspace_bytes = kernels::cuda::Linear::kWorkspaceBytes;  // of each stage's products
 };
 
 /// All stages in one process. A decode step takes the tokens that came back, as HostBackend says.

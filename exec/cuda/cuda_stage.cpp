@@ -32,11 +32,12 @@ std::vector<LayerShape> shapes_of(const std::vector<DeviceLayer>& layers) {
 
 }  // namespace
 
-CudaStage::CudaStage(const PipelineRun& run, std::size_t stage, const kernels::cuda::BlasCalls& calls)
+CudaStage::CudaStage(const PipelineRun& run, std::size_t stage, const kernels::cuda::BlasCalls& calls,
+                     std::size_t workspace_bytes)
     : hidden_(run.model.hidden),
       vocabulary_(run.model.vocabulary),
       norm_epsilon_(static_cast<float>(run.model.norm_epsilon)),
-      linear_(calls) {
+      linear_(calls, workspace_bytes) {
   const spec::Stage& held = run.stages[stage];
   const StageLimits limits = stage_limits(run.micro_batches);
   const kernels::cuda::Stream stream = kernels::cuda::make_stream();

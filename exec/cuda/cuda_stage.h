@@ -27,7 +27,8 @@ class CudaStage {
  public:
   /// On the current device, there when it returns. `calls` outlives it. Throws InputError for layers that the kernels
   /// don't compute, DeviceError.
-  CudaStage(const PipelineRun& run, std::size_t stage, const kernels::cuda::BlasCalls& calls);
+  CudaStage(const PipelineRun& run, std::size_t stage, const kernels::cuda::BlasCalls& calls,
+            std::size_t workspace_bytes);
 
   /// Enqueues the embedding, the layers and the head, as the stage owns them.
   void forward(std::size_t micro_batch, const StepBuffers& buffers, cudaStream_t stream);

@@ -22,6 +22,7 @@ exec::cuda::CudaRun run_of(const std::vector<int>& partition, int receive_buffer
   run.model = small_cuda_model(next);
   run.receive_buffers = receive_buffers;
   run.keeps_logits = true;
+  run.workspace_bytes = 256;
   return run;
 }
 
