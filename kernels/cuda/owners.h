@@ -16,15 +16,18 @@ namespace ppplan::kernels::cuda {
 /// Makes `device` the current one until the end of the scope.
 class DeviceScope {
  public:
-  explicit DeviceScope(int device) {
+  explicit DeviceScope(int device) : device_(device) {
     PPPLAN_CHECK(cudaGetDevice(&before_));
-    if (device != before_) PPPLAN_CHECK(cudaSetDevice(device));
+    if (device_ != before_) PPPLAN_CHECK(cudaSetDevice(device_));
   }
-  ~DeviceScope() { cudaSetDevice(before_); }
+  ~DeviceScope() {
+    if (device_ != before_) cudaSetDevice(before_);
+  }
   DeviceScope(const DeviceScope&) = delete;
   DeviceScope& operator=(const DeviceScope&) = delete;
 
  private:
+  int device_;
   int before_ = 0;
 };
 

@@ -159,6 +159,7 @@ cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const 
                       const cublasLtMatmulAlgo_t*, void*, size_t, cudaStream_t stream) {
   return call("cublasLtMatmul", [&] {
     const auto& how = *reinterpret_cast<Description*>(description);
+    if (has_failed()) return CUBLAS_STATUS_EXECUTION_FAILED;
     if (device_of(stream) != current_device()) return CUBLAS_STATUS_INVALID_VALUE;
     if (how.get(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_N) != CUBLAS_OP_T) return CUBLAS_STATUS_NOT_SUPPORTED;
     const bool bias = how.get(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT) == CUBLASLT_EPILOGUE_BIAS;

@@ -60,6 +60,19 @@ CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int 
   return out;
 }
 
+CudaCase mixed_case(const std::vector<int>& partition, bool decodes) {
+  CudaCase out = decodes ? decode_case(partition, 2, 2, 2) : prefill_case(partition, 4, 2);
+  spec::Layer& experts = out.run.model.layers.front();
+  experts.feed_forward = {spec::FeedForwardKind::moe, 24, 4, 2, 16};
+  experts.attention.qkv_bias = true;
+  spec::Layer& window = out.run.model.layers.back();
+  window.attention.kind = spec::AttentionKind::sliding_window;
+  window.attention.window = 3;
+  window.attention.qk_norm = true;
+  out.run.model.tied_embedding = true;
+  return out;
+}
+
 CudaCase decode_case(const std::vector<int>& partition, int cohorts, int rounds, int receive_buffers) {
   CudaCase out{run_of(partition, receive_buffers), {}};
   out.run.micro_batches = exec::decode_micro_batches({1, 1, 5, true}, cohorts, rounds);

@@ -22,5 +22,8 @@ struct CudaCase {
 /// `partition` over two GPUs; prefill chunks of a prompt, or rounds of decode.
 CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int receive_buffers);
 CudaCase decode_case(const std::vector<int>& partition, int cohorts, int rounds, int receive_buffers);
+/// Layers that all differ: the first with experts, one of them shared, and biases; the last with a window and norms of
+/// heads.
+CudaCase mixed_case(const std::vector<int>& partition, bool decodes);
 
 }  // namespace ppplan::tests

@@ -18,6 +18,7 @@ using exec::cuda::NcclId;
 using exec::cuda::NcclResult;
 using exec::cuda::NcclType;
 
+constexpr auto kUnhandledCudaError = static_cast<NcclResult>(1);
 constexpr auto kInvalidUsage = static_cast<NcclResult>(5);
 constexpr auto kInvalidArgument = static_cast<NcclResult>(4);
 
@@ -158,6 +159,7 @@ MeetingPtr meet(std::deque<MeetingPtr>& others, std::deque<MeetingPtr>& own) {
 }
 
 NcclResult add(bool sends, void* buffer, std::size_t bytes, int peer, NcclComm comm, cudaStream_t stream) {
+  if (has_failed()) return kUnhandledCudaError;
   auto& mine = *static_cast<Comm*>(comm);
   Clique& clique = *mine.clique;
   if (peer < 0 || peer >= static_cast<int>(clique.devices.size()) || device_of(stream) != mine.device)

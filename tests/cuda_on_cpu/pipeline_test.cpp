@@ -41,6 +41,22 @@ TEST(CudaPipeline, OneDeviceIsNearTheHost) {
   EXPECT_LT(distance(single_logits(prefill_case({2}, 4, 2)), host_logits(prefill_case({2}, 4, 2))), 0.05f);
 }
 
+TEST(CudaPipeline, OneDeviceOfMixedLayersIsNearTheHost) {
+  for (const bool decodes : {false, true}) {
+    const CudaCase from = mixed_case({2}, decodes);
+    EXPECT_LT(distance(single_logits(from), host_logits(from)), 0.05f) << decodes;
+  }
+}
+
+TEST(CudaPipeline, MixedLayersEqualOneDevice) {
+  for (const bool decodes : {false, true}) {
+    const CudaCase from = mixed_case({1, 1}, decodes);
+    const std::vector<Logits> expected = single_logits(from);
+    cuda_on_cpu::set_machine(11);
+    EXPECT_EQ(pipeline_logits(from, 2), expected) << decodes;
+  }
+}
+
 TEST(CudaPipeline, PrefillEqualsOneDevice) {
   const CudaCase from = prefill_case({1, 1}, 4, 2);
   const std::vector<Logits> expected = single_logits(from);

@@ -15,10 +15,8 @@ void take(void* stream, Launch launch) {
   Runtime& machine = runtime();
   const std::lock_guard lock(machine.mutex);
   const int error = machine.enter("kernel launch");
-  const bool elsewhere = device_of(stream) != current_device();
-  if (error != 0 || elsewhere)
-    throw std::runtime_error(std::string("kernel launch: ") +
-                             (elsewhere ? "a stream of another device" : "refused by the double"));
+  if (error != 0 || machine.sticky != 0) throw std::runtime_error("kernel launch: cudaErrorLaunchFailure");
+  if (device_of(stream) != current_device()) throw std::runtime_error("kernel launch: a stream of another device");
   enqueue(stream, [launch] { runtime().run_kernel(launch); });
 }
 
@@ -57,7 +55,6 @@ int Runtime::enter(const std::string& call) {
   if (pace_ == Pace::mixed)
     for (std::size_t left = draw(2) * draw(6); left > 0 && step(); --left) {
     }
-  if (sticky != 0) return sticky;
   const auto found = injected.find(call);
   if (found == injected.end() || found->second.left-- > 0) return 0;
   const int error = found->second.error;
@@ -166,6 +163,10 @@ int enqueue(void* stream, std::function<void()> task, Condition condition) {
   if (!runtime().streams.contains(queue)) return cudaErrorInvalidResourceHandle;
   runtime().append(*queue, {std::move(task), std::move(condition)});
   return cudaSuccess;
+}
+bool has_failed() {
+  const MachineLock lock;
+  return runtime().sticky != 0;
 }
 bool any_capture() {
   const MachineLock lock;

@@ -53,7 +53,7 @@ struct Allocation {
 class Runtime {
  public:
   void set(std::uint32_t seed, const MachineShape& shape);
-  /// Counts a call, lets the scheduler have its turn, and returns what the call is to fail with, 0 for nothing.
+  /// Counts a call, lets the scheduler have its turn, and returns the error that was injected, 0 for none.
   int enter(const std::string& call);
   /// Runs the head of one stream that may run; false where none may.
   bool step();

@@ -44,6 +44,8 @@ int dropped();
 
 /// Counts the call; its injected error, 0 without.
 int enter(const char* call);
+/// Whether a kernel has failed, so that nothing can run any more.
+bool has_failed();
 /// May `task` run; always when empty.
 using Condition = std::function<bool()>;
 /// Appends to a stream. Returns a cudaError_t.

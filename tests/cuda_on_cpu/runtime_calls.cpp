@@ -22,7 +22,8 @@ cudaError_t noted(int error) {
 template <typename Body>
 cudaError_t call(const char* name, Body body) {
   std::unique_lock lock(runtime().mutex);
-  const int error = runtime().enter(name);
+  int error = runtime().enter(name);
+  if (error == 0) error = runtime().sticky;
   return noted(error != 0 ? error : static_cast<int>(body(runtime(), lock)));
 }
 
