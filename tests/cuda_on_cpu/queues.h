@@ -47,6 +47,7 @@ struct StreamDouble {
 struct Allocation {
   std::size_t bytes = 0;
   bool pinned = false;
+  int device = 0;
 };
 
 /// Everything of the machine, used under its mutex.

@@ -40,14 +40,17 @@ cudaError_t allocate(Runtime& machine, void** out, std::size_t bytes, bool pinne
   constexpr std::size_t kBoundary = 256;
   if (posix_memalign(out, kBoundary, bytes == 0 ? 1 : bytes) != 0) return cudaErrorMemoryAllocation;
   std::memset(*out, 0xff, bytes);
-  machine.allocations[*out] = {bytes, pinned};
+  machine.allocations[*out] = {bytes, pinned, device};
   return cudaSuccess;
 }
 
 cudaError_t release(Runtime& machine, std::unique_lock<std::recursive_mutex>& lock, void* memory) {
   if (memory == nullptr) return cudaSuccess;
-  if (!machine.allocations.contains(memory)) return cudaErrorInvalidValue;
-  for (int each = 0; each < machine.shape.devices; ++each) machine.finish(lock, each);
+  const auto known = machine.allocations.find(memory);
+  if (known == machine.allocations.end()) return cudaErrorInvalidValue;
+  // Of a machine that nobody else brings work to, everything: a copy of another device may read this memory.
+  for (int each = 0; each < machine.shape.devices; ++each)
+    if (machine.shape.patience_s == 0 || each == known->second.device) machine.finish(lock, each);
   machine.allocations.erase(memory);
   std::free(memory);
   return cudaSuccess;
