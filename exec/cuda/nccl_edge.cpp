@@ -113,8 +113,8 @@ void NcclEdge::agree_on_size(const NcclSide& side) {
   throw GroupError(why);
 }
 
-// In parts that fit the buffer: to grow it would free it, which waits for all of the GPU's streams, and so for peers that
-// may wait for this rank.
+// In parts that fit the buffer: to grow it would free it, which waits for all of the GPU's streams, and so for peers
+// that may wait for this rank.
 void NcclEdge::cross(const NcclSide& side) {
   for (std::size_t at = 0; at < side.bytes; at += kPartBytes) {
     const std::size_t bytes = std::min(kPartBytes, side.bytes - at);

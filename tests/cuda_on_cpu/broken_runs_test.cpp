@@ -1,10 +1,11 @@
 // What the double of the runtime is for: each way of breaking the order of streams is found under some seed.
+#include "broken_runs.h"
+
 #include <gtest/gtest.h>
 
 #include <optional>
 #include <string>
 
-#include "broken_runs.h"
 #include "tests/cuda_on_cpu/blas.h"
 #include "tests/cuda_on_cpu/cuda_runs.h"
 #include "tests/cuda_on_cpu/runtime.h"
