@@ -59,7 +59,8 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   const kernels::cuda::BlasCalls& blas = kernels::cuda::blas_library();
   const std::unique_ptr<Wires> wires = wires_of(options.transport);
   CudaExecution out;
-  CudaRun run{from};
+  CudaRun run;
+  static_cast<PipelineRun&>(run) = from;
   run.keeps_logits = true;
   std::vector<Logits> outputs;
   {
