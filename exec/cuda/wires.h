@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstddef>
+#include <set>
+#include <utility>
 
 #include "exec/cuda/stream_backend.h"
 
@@ -25,10 +27,15 @@ class Wires {
   virtual void carry(const Message& message, const TransferStreams& streams) = 0;
 };
 
-/// The sender's GPU writes into the receiver's, or copies within itself.
+/// The sender's GPU writes into the receiver's, or copies within itself. Where the hardware lets one GPU reach the
+/// memory of the other, it is allowed to with their first message; elsewhere the driver goes through the host.
 class LocalWires : public Wires {
  public:
   void carry(const Message& message, const TransferStreams& streams) override;
+
+ private:
+  void allow_access(int from_gpu, int to_gpu);
+  std::set<std::pair<int, int>> asked_;  // from GPU, to GPU
 };
 
 }  // namespace ppplan::exec::cuda

@@ -94,6 +94,23 @@ TEST(CudaFaults, AFailedCallIsNamedAndLeavesNothing) {
   }
 }
 
+TEST(CudaFaults, AFailedCallOfCopiesBetweenGpusIsNamed) {
+  const CudaCase from = decode_case({0, 1, 0}, 1, 2, 2);
+  for (const std::string call : {"cudaDeviceCanAccessPeer", "cudaDeviceEnablePeerAccess", "cudaMemcpyPeerAsync"}) {
+    cuda_on_cpu::set_machine(0);
+    cuda_on_cpu::inject(call, 0, 3);
+    try {
+      exec::cuda::LocalWires wires;
+      exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires);
+      exec::cuda::StreamRun(from.schedule, pipeline).execute(30);
+      ADD_FAILURE() << call;
+    } catch (const kernels::cuda::DeviceError& error) {
+      EXPECT_THAT(error.what(), StartsWith(call));
+    }
+    EXPECT_EQ(cuda_on_cpu::objects(), 0);
+  }
+}
+
 TEST(CudaFaults, MessagesNameThePlace) {
   cuda_on_cpu::set_machine(0);
   cuda_on_cpu::inject("cudaMalloc", 5, cudaErrorMemoryAllocation);

@@ -43,6 +43,7 @@ void Runtime::set(std::uint32_t seed, const MachineShape& new_shape) {
   streams_made = falls_ = 0;
   sticky = dropped = 0;
   counts.clear();
+  peers.clear();
   injected.clear();
   kernels_to_fault = -1;
 }

@@ -76,6 +76,7 @@ class Runtime {
   std::set<EventDouble*> events;
   std::set<GraphDouble*> graphs;
   std::map<void*, Allocation> allocations;
+  std::set<std::pair<int, int>> peers;  // access that was enabled
   std::uint64_t tick = 0;
   int sticky = 0;  // error that every call returns
   int dropped = 0;

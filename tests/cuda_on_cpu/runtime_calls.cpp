@@ -156,6 +156,19 @@ cudaError_t cudaDeviceGetStreamPriorityRange(int* least, int* greatest) {
   });
 }
 
+// Devices of even number reach all others, the rest none.
+cudaError_t cudaDeviceCanAccessPeer(int* can, int from, int) {
+  return call("cudaDeviceCanAccessPeer", [&](Runtime&, auto&) {
+    *can = from % 2 == 0 ? 1 : 0;
+    return cudaSuccess;
+  });
+}
+cudaError_t cudaDeviceEnablePeerAccess(int peer, unsigned) {
+  return call("cudaDeviceEnablePeerAccess", [&](Runtime& machine, auto&) {
+    return machine.peers.insert({device, peer}).second ? cudaSuccess : cudaErrorPeerAccessAlreadyEnabled;
+  });
+}
+
 cudaError_t cudaMalloc(void** out, size_t bytes) {
   return call("cudaMalloc", [&](Runtime& machine, auto&) { return allocate(machine, out, bytes, false); });
 }

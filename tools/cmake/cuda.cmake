@@ -1,6 +1,7 @@
 # PPPLAN_CUDA=AUTO|ON|OFF: whether cuda/ folders are built. It looks for the toolkit, never for a GPU. Sets
 #   PPPLAN_CUDA_COMPILER  nvcc is there: cuda/ folders are built, for compute capability 8.0, 9.0 and as PTX of 9.0
-#   PPPLAN_CUDA_HEADERS   cuda_bf16.h is there: kernel sources run on the CPU in tests/cuda_on_cpu
+#   PPPLAN_CUDA_HEADERS   cuda_bf16.h and cublasLt.h are there: kernels and backend run on the CPU in tests/cuda_on_cpu
+# Neither cuBLASLt's nor NCCL's library is needed, nor nccl.h.
 set(PPPLAN_CUDA AUTO CACHE STRING "Build the cuda/ folders: AUTO (when the toolkit is there), ON or OFF")
 set_property(CACHE PPPLAN_CUDA PROPERTY STRINGS AUTO ON OFF)
 set(PPPLAN_CUDA_COMPILER OFF)
@@ -12,16 +13,17 @@ endif()
 find_package(CUDAToolkit QUIET)
 if(CUDAToolkit_FOUND)
   find_file(PPPLAN_CUDA_BF16_HEADER cuda_bf16.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
-  if(PPPLAN_CUDA_BF16_HEADER)
+  find_file(PPPLAN_CUBLASLT_HEADER cublasLt.h PATHS ${CUDAToolkit_INCLUDE_DIRS} NO_DEFAULT_PATH)
+  if(PPPLAN_CUDA_BF16_HEADER AND PPPLAN_CUBLASLT_HEADER)
     set(PPPLAN_CUDA_HEADERS ON)
   endif()
   # The kernels need C++20 of nvcc.
-  if(CUDAToolkit_NVCC_EXECUTABLE AND CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.0)
+  if(PPPLAN_CUDA_HEADERS AND CUDAToolkit_NVCC_EXECUTABLE AND CUDAToolkit_VERSION VERSION_GREATER_EQUAL 12.0)
     set(PPPLAN_CUDA_COMPILER ON)
   endif()
 endif()
 if(PPPLAN_CUDA STREQUAL "ON" AND NOT PPPLAN_CUDA_COMPILER)
-  message(FATAL_ERROR "PPPLAN_CUDA=ON, but no CUDA toolkit 12.0 or newer with nvcc was found; CUDAToolkit_ROOT names its folder")
+  message(FATAL_ERROR "PPPLAN_CUDA=ON, but no CUDA toolkit 12.0 or newer with nvcc and cublasLt.h was found; CUDAToolkit_ROOT names its folder")
 endif()
 
 # ppplan_cuda_objects(OUT file.cu...): compiles each file by nvcc and lists the objects in OUT. Commands instead of CMake's
