@@ -14,11 +14,13 @@
 //   blocks      floor of kv over the bytes of a block                 (engines/kv_groups.h)
 //   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other); in 0.14 and
 //               0.15 one request is the whole model's on every stage  (memory.json, kv_check_whole_model)
-//   uncertainty root of the sum of squares of what each part of the smaller margin may be off by: 0.5 % of weights,
-//               25 % of the forward pass, 15 % of the sampler, 50 % of an encoder, 0.3 GiB of graphs, 0.1 GiB outside
-//               PyTorch; beside the budget 0.15 GiB, graphs, half of the sampler's second run; on both sides 0.3 GiB of
-//               communicators on a fabric. A part that a correction covers counts with 64 MiB
-//               and 10 % of the correction instead; one of "kv" covers all of the budget's parts.
+//   uncertainty of each margin the root of the sum of squares of what its parts may be off by (memory.json,
+//               *_uncertainty), what compiling takes counted half and doubted as much; samplers that may not sort leave
+//               more and never less (sampler_spare). A part that a correction covers counts with 64 MiB and 10 % of the
+//               correction instead; one of "kv" covers all of the budget's parts. Stated is the distance from the
+//               smaller margin to the end on the side of zero: FITS when both low ends are above it, OOM when one high
+//               end is below.
+//   kv band     the wider side of the same for the KV bytes alone; none when they are stated
 //   verdict     TIGHT when |margin| < uncertainty, else FITS or OOM by its sign
 //   failure     the first that is short, in the order of a start-up: free memory for the budget, weights, profile run,
 //               sampler, graph capture, KV blocks, one request

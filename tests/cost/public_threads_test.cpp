@@ -25,6 +25,7 @@ struct Case {
   std::string verdict;
   double budget_gib = 0;
   double kv_gib = 0;
+  double band_gib = 0;
   double stated_kv_gib = 0;  // 0 = not stated, or of a command that guesses
   bool explained = true;
 };
@@ -61,6 +62,7 @@ Case run(const Node& entry) {
   const Json memory = memory_of(document, entry);
   out.verdict = document.at("verdict").get<std::string>();
   out.kv_gib = memory.at("kv_bytes").get<double>() / gibi;
+  out.band_gib = memory.at("kv_uncertainty_bytes").get<double>() / gibi;
   out.budget_gib = memory.at("budget_bytes").get<double>() / gibi;
   return out;
 }
@@ -115,6 +117,17 @@ TEST(PublicThreads, HeldOutKvBytesAreWithinOnePercentOfTheBudgetInTheMedian) {
   ASSERT_FALSE(errors.empty());
   std::nth_element(errors.begin(), errors.begin() + static_cast<std::ptrdiff_t>(errors.size() / 2), errors.end());
   EXPECT_LE(errors[errors.size() / 2], 0.01);
+}
+
+TEST(PublicThreads, TheBandHoldsFourOfFiveHeldOutKvFigures) {
+  int stated = 0, held = 0;
+  for (const Case& it : cases()) {
+    if (it.stated_kv_gib == 0 || !it.held_out) continue;
+    ++stated;
+    if (std::abs(it.kv_gib - it.stated_kv_gib) <= it.band_gib) ++held;
+  }
+  ASSERT_GT(stated, 0);
+  EXPECT_GE(5 * held, 4 * stated) << held << " of " << stated;
 }
 
 }  // namespace
