@@ -47,4 +47,9 @@ broken_kernel(decode_without_barrier decode_attention.cu [[  __syncthreads();
   store_part]] [[  store_part]])
 broken_kernel(decode_loses_a_warp decode_attention.cu
   [[value += factor * out[warp * kWarpRows * kHeadDim + i];]] [[value += factor * out[(warp / 2) * kWarpRows * kHeadDim + i];]])
+broken_kernel(grouped_without_step_wait grouped_linear.cu [[    copy_wait<1>();
+]] "")
+broken_kernel(grouped_without_last_barrier grouped_linear.cu [[    __syncthreads();  // nobody reads it any more]] "")
+broken_kernel(grouped_takes_the_next_expert grouped_linear.cu [[row_start(rows.expert, a.outputs)]]
+  [[row_start(rows.expert + 1 < a.experts ? rows.expert + 1 : 0, a.outputs)]])
 file(CONFIGURE OUTPUT ${broken_kernels} CONTENT "@broken_includes@" @ONLY)

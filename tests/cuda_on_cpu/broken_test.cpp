@@ -32,6 +32,12 @@ PPPLAN_BROKEN(decode_without_barrier, decode_attention(const Bf16*, int, const A
                                                        const PagedBatch&, int, float*, Bf16*, cudaStream_t))
 PPPLAN_BROKEN(decode_loses_a_warp, decode_attention(const Bf16*, int, const AttentionShape&, const PagedKv&,
                                                     const PagedBatch&, int, float*, Bf16*, cudaStream_t))
+PPPLAN_BROKEN(grouped_without_step_wait,
+              grouped_linear(const Bf16*, const int*, const Bf16*, const int*, int, int, int, int, Bf16*, cudaStream_t))
+PPPLAN_BROKEN(grouped_without_last_barrier,
+              grouped_linear(const Bf16*, const int*, const Bf16*, const int*, int, int, int, int, Bf16*, cudaStream_t))
+PPPLAN_BROKEN(grouped_takes_the_next_expert,
+              grouped_linear(const Bf16*, const int*, const Bf16*, const int*, int, int, int, int, Bf16*, cudaStream_t))
 #undef PPPLAN_BROKEN
 
 }  // namespace ppplan::kernels::cuda
@@ -64,11 +70,14 @@ TEST(BrokenCudaKernels, RemovedBarriersAreFound) {
       "");
   EXPECT_NE(found_by(check_decode_attention, {.decode_attention = &cuda::decode_without_barrier::decode_attention}),
             "");
+  EXPECT_NE(found_by(check_grouped_linear, {.grouped_linear = &cuda::grouped_without_last_barrier::grouped_linear}),
+            "");
 }
 
 TEST(BrokenCudaKernels, ARemovedWaitForACopyIsFound) {
   EXPECT_NE(
       found_by(check_prefill_attention, {.prefill_attention = &cuda::prefill_without_key_wait::prefill_attention}), "");
+  EXPECT_NE(found_by(check_grouped_linear, {.grouped_linear = &cuda::grouped_without_step_wait::grouped_linear}), "");
 }
 
 TEST(BrokenCudaKernels, ABarrierInABranchIsReportedAndDoesNotHang) {
@@ -85,6 +94,8 @@ TEST(BrokenCudaKernels, WrongIndicesAreFound) {
   EXPECT_NE(found_by(check_prefill_attention, {.prefill_attention = &cuda::prefill_sees_one_more::prefill_attention}),
             "");
   EXPECT_NE(found_by(check_decode_attention, {.decode_attention = &cuda::decode_loses_a_warp::decode_attention}), "");
+  EXPECT_NE(found_by(check_grouped_linear, {.grouped_linear = &cuda::grouped_takes_the_next_expert::grouped_linear}),
+            "");
 }
 
 }  // namespace
