@@ -41,7 +41,7 @@ Item video_item(const spec::Plan& plan, std::int64_t image, const MemoryRules& r
   const std::int64_t beside = rules.is("encoder_video_beside_image") ? image : 0;
   const std::int64_t places = video_tokens(image, frames, plan.max_model_len - beside);
   if (!rules.is("encoder_video_by_batch")) return {places, places};
-  return {places, video_tokens(image, frames, plan.micro_batching.max_num_batched_tokens)};
+  return {places, video_tokens(image, frames, plan.micro_batching.max_num_batched_tokens - beside)};
 }
 
 Item timed_item(const spec::Plan& plan, const Node& video, const MemoryRules& rules) {
@@ -67,9 +67,7 @@ Items items_of(const spec::Plan& plan, const Node& data, const MemoryRules& rule
   return out;
 }
 
-Item largest_item(const Items& items) {
-  return items.video.places >= items.image.places ? items.video : items.image;
-}
+Item largest_item(const Items& items) { return items.video.places >= items.image.places ? items.video : items.image; }
 
 /// Tokens that the tower hands out and works on at once.
 struct Work {
