@@ -223,10 +223,15 @@ std::vector<std::string> listed_names() {
 }
 
 std::vector<std::string> possibly_meant(const std::string& word) {
-  const Tokens wanted = tokens_of(word);
+  const auto without_billions = [](const std::string& name) {  // "llama70"
+    Tokens out = tokens_of(name);
+    std::erase(out.words, "b");
+    return out;
+  };
+  const Tokens wanted = without_billions(word);
   Texts out = listed_names();
   std::erase_if(out, [&](const std::string& name) {
-    const Tokens here = tokens_of(name);
+    const Tokens here = without_billions(name);
     return here.numbers != wanted.numbers || !same_words(wanted.words, here.words);
   });
   return out;

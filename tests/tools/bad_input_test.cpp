@@ -31,7 +31,10 @@ INSTANTIATE_TEST_SUITE_P(
     Flags, BadInput,
     testing::Values(
         Case{"NoCommand", "", "subcommand"}, Case{"UnknownCommand", "serach --model tiny", "ppplan"},
-        Case{"UnknownFlag", "search --model tiny --gpuz 2", "--gpuz"},
+        Case{"UnknownFlag", "search --model tiny --gpuz 2", "unknown flag --gpuz (did you mean --gpus?)"},
+        Case{"UnknownFlagWhereOneIsMissing", "search --modle tiny --gpus 2",
+             "unknown flag --modle (did you mean --model?)"},
+        Case{"ModelWithoutItsB", "search --model llama70 --gpus 8", "llama70b"},
         Case{"UnknownModel", "search --model llama7ob --gpus 8", "llama70b"},
         Case{"UnknownGpu", "search --model tiny --gpus 2 --gpu h100sxm", "h100-sxm"},
         Case{"UnknownGpuInList", "search --model tiny --gpus 2xrtx4091", "rtx4090"},

@@ -9,6 +9,7 @@
 #include "exec/group.h"
 #include "planner/catalog/catalog.h"
 #include "planner/engines/serve_line.h"
+#include "planner/input/document.h"
 #include "planner/input/input_error.h"
 #include "tools/ppplan/commands.h"
 #include "tools/ppplan/context.h"
@@ -28,6 +29,21 @@ int failed(int status, const std::string& sentence) {
   return status;
 }
 
+/// "unknown flag --modle (did you mean --model?)", or "" when all flags are known: CLI11 speaks of a flag that is
+/// missing before it speaks of one too many.
+std::string unknown_flag(const CLI::App& app, const CLI::App& command) {
+  const std::vector<std::string> left = app.remaining(true);
+  const auto flag = std::ranges::find_if(left, [](const std::string& word) { return word.starts_with("--"); });
+  if (flag == left.end() || *flag == "--") return "";
+  std::vector<std::string> known;
+  for (const CLI::App* one : {&command, &app})
+    for (const CLI::Option* option : one->get_options())
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+  const std::string word = flag->substr(0, flag->find('='));
+  const std::string near = input::nearest(word, known);
+  return "unknown flag " + word + (near.empty() ? "" : " (did you mean " + near + "?)");
+}
+
 /// CLI11's own texts for --help and --version go to standard output; its complaints become one sentence.
 int parse_outcome(const CLI::App& app, const CLI::ParseError& error, const std::string& hint) {
   if (error.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
@@ -38,7 +54,8 @@ int parse_outcome(const CLI::App& app, const CLI::ParseError& error, const std::
   for (const CLI::App* sub : app.get_subcommands()) command = sub;
   const std::string name = command == &app ? "ppplan" : "ppplan " + command->get_name();
   if (!hint.empty()) return failed(exit_bad_input, error.what() + hint);
-  return failed(exit_bad_input, fmt::format("{} (see {} --help)", error.what(), name));
+  const std::string unknown = unknown_flag(app, *command);
+  return failed(exit_bad_input, fmt::format("{} (see {} --help)", unknown.empty() ? error.what() : unknown, name));
 }
 
 int run(int argc, char** argv) {
