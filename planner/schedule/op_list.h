@@ -60,7 +60,10 @@ class OpList {
   }
   void grow(std::size_t capacity) {
     auto wider = std::make_unique<OpId[]>(capacity);
-    std::copy(begin(), end(), wider.get());
+    if (more_)
+      std::copy_n(more_.get(), size_, wider.get());
+    else
+      std::ranges::copy(few_, wider.get());
     more_ = std::move(wider);
   }
   void swap(OpList& other) noexcept {
