@@ -43,6 +43,11 @@ install_missing() {
   rm -f "$log"
 }
 
+# Compilers are asked through ccache where it is installed; paths below the checkout mean the same in another checkout.
+if command -v ccache >/dev/null; then
+  export CMAKE_CXX_COMPILER_LAUNCHER=${CMAKE_CXX_COMPILER_LAUNCHER:-ccache} CCACHE_BASEDIR=${CCACHE_BASEDIR:-$root}
+fi
+
 # build TARGET: configures when needed and builds; shows the compiler's output only when it fails.
 build_target() {
   local target=$1 log
