@@ -105,9 +105,9 @@ TEST(RunSchedule, FollowsRandomSchedules) {
 // Activities that take no time on far more threads than cores, nearly each of which waits for another thread. One that
 // missed the end it waits for would wait for ever, since nothing else wakes it: this test would then not end.
 TEST(RunSchedule, MissesNoEndOnManyMoreThreadsThanCores) {
-  for (unsigned round = 0; round < 12; ++round) {
-    const Schedule schedule = round % 2 == 0 ? forward_schedule(48, 60, 1 + static_cast<int>(round % 3))
-                                             : decode_schedule(24, 24, 4, 1 + static_cast<int>(round % 3));
+  for (unsigned round = 0; round < 6; ++round) {
+    const Schedule schedule = round % 2 == 0 ? forward_schedule(24, 20, 1 + static_cast<int>(round % 3))
+                                             : decode_schedule(16, 8, 3, 1 + static_cast<int>(round % 3));
     Recorder backend(round);
     expect_follows(schedule, run_schedule(schedule, backend));
     if (HasFailure()) break;
