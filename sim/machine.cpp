@@ -8,8 +8,11 @@
 // clang-format on
 
 #include <cmath>
+#include <optional>
 #include <queue>
 #include <string>
+
+#include "sim/lone_flows.h"
 
 namespace ppplan::sim {
 namespace {
@@ -53,11 +56,12 @@ struct Machine::Platform {
     sg::Host* from;
     sg::Host* to;
   };
-  /// A delay under way.
+  /// Something that ends at a date: a delay, or a flow for as long as it is alone.
   struct Delay {
     double end_s;
     std::size_t number;  // of its start
     Task task;
+    std::optional<LoneFlows::Ticket> flow;
     bool operator>(const Delay& other) const {
       return end_s != other.end_s ? end_s > other.end_s : number > other.number;
     }
@@ -67,10 +71,12 @@ struct Machine::Platform {
   std::size_t delays_started = 0;
   bool ending_delays = false;
   std::vector<Ends> routes;
+  LoneFlows lone_flows;
   /// An activity under way, or one that ended a moment ago.
   struct Slot {
     sg::ActivityPtr activity;
     Task task;
+    int route;
   };
   std::vector<Slot> slots;
   std::vector<std::size_t> free_slots;
@@ -78,7 +84,7 @@ struct Machine::Platform {
   double ended_s = 0;
   std::function<void(Task)> on_end;
 
-  Platform(const MachineSpec& spec) {
+  Platform(const MachineSpec& spec) : lone_flows(spec.link_bytes_per_s, spec.routes) {
     static char name[] = "ppplan", quiet[] = "--log=root.thres:critical";
     static char* arguments[] = {name, quiet, nullptr};
     static int count = 2;
@@ -110,7 +116,26 @@ struct Machine::Platform {
     zone->seal();
   }
 
-  void start(sg::ActivityPtr activity, Task task) {
+  void start_date(double end_s, Task task, std::optional<LoneFlows::Ticket> flow) {
+    delays.push({end_s, delays_started++, task, flow});
+    stop_at_next_end();
+  }
+
+  void start_flow(const LoneFlows::Flow& flow) {
+    const double now_s = sg::Engine::get_clock();
+    for (const LoneFlows::Flow& other : lone_flows.displaced(flow.route, now_s, moment_s)) share(other);
+    if (const auto ticket = lone_flows.start(flow, now_s)) return start_date(ticket->end_s, flow.task, ticket);
+    share(flow);
+  }
+
+  void share(const LoneFlows::Flow& flow) {
+    const Ends& ends = routes[static_cast<std::size_t>(flow.route)];
+    sg::CommPtr comm = sg::Comm::sendto_init(ends.from, ends.to);
+    comm->set_payload_size(static_cast<std::uint64_t>(std::llround(flow.bytes * units_per_byte)));
+    start(std::move(comm), flow.task, flow.route);
+  }
+
+  void start(sg::ActivityPtr activity, Task task, int route) {
     if (free_slots.empty()) {
       free_slots.push_back(slots.size());
       slots.emplace_back();
@@ -119,7 +144,7 @@ struct Machine::Platform {
     free_slots.pop_back();
     activity->set_data(reinterpret_cast<void*>(slot));
     sg::Activity& it = *activity;
-    slots[slot] = {std::move(activity), task};
+    slots[slot] = {std::move(activity), task, route};
     it.start();
   }
 
@@ -131,6 +156,7 @@ struct Machine::Platform {
     if (now_s > ended_s) clear_ended();
     ended_s = now_s;
     ended_slots.push_back(slot);
+    lone_flows.leave(slots[slot].route);
     if (on_end) on_end(slots[slot].task);
   }
 
@@ -150,9 +176,10 @@ struct Machine::Platform {
   void end_delays() {
     ending_delays = true;
     while (!delays.empty() && delays.top().end_s <= sg::Engine::get_clock() + moment_s) {
-      const Task task = delays.top().task;
+      const Delay delay = delays.top();
       delays.pop();
-      if (on_end) on_end(task);
+      if (delay.flow && !lone_flows.end(*delay.flow)) continue;  // it shares now, and SimGrid ends it
+      if (on_end) on_end(delay.task);
     }
     ending_delays = false;
     stop_at_next_end();
@@ -164,17 +191,9 @@ Machine::~Machine() = default;
 
 void Machine::on_end(std::function<void(Task)> callback) { platform_->on_end = std::move(callback); }
 
-void Machine::start_delay(double seconds, Task task) {
-  platform_->delays.push({now_s() + seconds, platform_->delays_started++, task});
-  platform_->stop_at_next_end();
-}
+void Machine::start_delay(double seconds, Task task) { platform_->start_date(now_s() + seconds, task, std::nullopt); }
 
-void Machine::start_flow(int route, double bytes, Task task) {
-  const Platform::Ends& ends = platform_->routes[static_cast<std::size_t>(route)];
-  sg::CommPtr comm = sg::Comm::sendto_init(ends.from, ends.to);
-  comm->set_payload_size(static_cast<std::uint64_t>(std::llround(bytes * units_per_byte)));
-  platform_->start(std::move(comm), task);
-}
+void Machine::start_flow(int route, double bytes, Task task) { platform_->start_flow({route, bytes, task}); }
 
 void Machine::run() {
   platform_->engine->run();

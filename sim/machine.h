@@ -3,8 +3,10 @@
 // Model: a delay ends its seconds after its start. A flow of B bytes over a route moves at its max-min fair share of
 // the route's links, nothing else: one flow alone on links of which the slowest has bandwidth b ends B / b after its
 // start (SimGrid's CM02 without TCP window, cross traffic and wire latency). Each activity is started when its time has
-// come, by a callback: an activity that waits inside SimGrid costs time at every step. A delay shares nothing, so it is
-// no activity of SimGrid's at all but a date that its clock stops at: an activity would take ten times as long.
+// come, by a callback: an activity that waits inside SimGrid costs time at every step. What shares nothing, a delay or
+// a flow that has its links to itself (lone_flows.h), is no activity of SimGrid's at all but a date that its clock
+// stops at: an activity would take ten times as long. A flow goes to SimGrid as soon as it shares a link, with what is
+// left.
 //
 // SimGrid holds one platform a process, so a process makes one Machine at most, and only processes that end by _exit
 // (workers.h) make one.

@@ -3,7 +3,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
+#include <limits>
+#include <random>
 
 #include "sim/workers.h"
 
@@ -48,13 +51,15 @@ std::vector<double> ends_s(const MachineSpec& spec, const std::vector<Start>& st
 const MachineSpec one_gigabyte_link{{1e9}, {{0}}};
 
 TEST(Machine, AGigabyteOverAGigabytePerSecondTakesASecond) {
-  // SimGrid's default model says 1.08 s.
+  // SimGrid's default model says 1.08 s. Alone, and as two that share it.
   EXPECT_NEAR(ends_s(one_gigabyte_link, {{0, 1e9}})[0], 1.0, 1e-9);
+  for (const double end_s : ends_s(one_gigabyte_link, {{0, 0.5e9}, {0, 0.5e9}})) EXPECT_NEAR(end_s, 1.0, 1e-9);
 }
 
 TEST(Machine, NoWindowCapsAFlow) {
   // 90 GB at 900 GB/s; with a TCP window of 4 MiB it would be capped however fast the link.
   EXPECT_NEAR(ends_s({{900e9}, {{0}}}, {{0, 90e9}})[0], 0.1, 1e-9);
+  for (const double end_s : ends_s({{900e9}, {{0}}}, {{0, 45e9}, {0, 45e9}})) EXPECT_NEAR(end_s, 0.1, 1e-9);
 }
 
 TEST(Machine, FlowsShareALinkFairlyWhateverDelayCameBefore) {
@@ -90,6 +95,77 @@ TEST(Machine, DelaysDoNotSlowOneAnotherDown) {
   const std::vector<double> ends = ends_s({{}, {}}, starts);
   for (std::size_t k = 0; k < 500; ++k) ASSERT_NEAR(ends[k], 0.25, 1e-12);
   EXPECT_NEAR(ends[500], 1e-6, 1e-15);
+}
+
+TEST(Machine, AFlowThatLosesItsLinksGoesOnWithWhatIsLeft) {
+  // Two links of 1 GB/s, flow 0 of 1 GB over both. At 0.2 s a flow of 0.1 GB wants the first link and at 0.6 s one of
+  // 0.1 GB the second. Flow 0: 0.2 GB by 0.2 s, half speed for 0.2 s (0.3 GB), alone to 0.6 s (0.5 GB), half speed for
+  // 0.2 s (0.6 GB), alone to 1.2 s.
+  const std::vector<double> ends =
+      on_machine({{1e9, 1e9}, {{0, 1}, {0}, {1}}}, 5, [](Machine& machine, std::vector<double>& times_s) {
+        machine.on_end([&](Machine::Task task) {
+          times_s[task] = machine.now_s();
+          if (task >= 3) machine.start_flow(static_cast<int>(task) - 2, 0.1e9, task - 2);
+        });
+        machine.start_flow(0, 1e9, 0);
+        machine.start_delay(0.2, 3);
+        machine.start_delay(0.6, 4);
+        machine.run();
+      });
+  EXPECT_NEAR(ends[1], 0.4, 1e-9);
+  EXPECT_NEAR(ends[2], 0.8, 1e-9);
+  EXPECT_NEAR(ends[0], 1.2, 1e-9);
+}
+
+TEST(Machine, ALinkThatARouteCrossesTwiceCarriesItTwice) {
+  // 1 GB/s, a bus that both ends hang on: 0.5 GB/s for one flow, 0.25 GB/s each for two.
+  const MachineSpec bus{{1e9}, {{0, 0}}};
+  EXPECT_NEAR(ends_s(bus, {{0, 1e9}})[0], 2.0, 1e-9);
+  for (const double end_s : ends_s(bus, {{0, 1e9}, {0, 1e9}})) EXPECT_NEAR(end_s, 4.0, 1e-9);
+}
+
+/// When flows over one link of `rate` end, each of n that are on it at a time moving at rate / n.
+std::vector<double> shared_ends_s(const std::vector<double>& start_s, std::vector<double> left, double rate) {
+  std::vector<double> ends(left.size(), -1);
+  for (double now_s = 0;;) {
+    double next_s = std::numeric_limits<double>::infinity();
+    double users = 0;
+    for (std::size_t k = 0; k < left.size(); ++k) users += start_s[k] <= now_s && ends[k] < 0 ? 1 : 0;
+    for (std::size_t k = 0; k < left.size(); ++k) {
+      if (start_s[k] > now_s) next_s = std::min(next_s, start_s[k]);
+      if (start_s[k] <= now_s && ends[k] < 0) next_s = std::min(next_s, now_s + left[k] * users / rate);
+    }
+    if (std::isinf(next_s)) return ends;
+    for (std::size_t k = 0; k < left.size(); ++k) {
+      if (start_s[k] > now_s || ends[k] >= 0) continue;
+      left[k] -= (next_s - now_s) * rate / users;
+      if (left[k] < 1e-3) ends[k] = next_s;
+    }
+    now_s = next_s;
+  }
+}
+
+TEST(Machine, FlowsOnOneLinkShareItWhoeverCameFirst) {
+  std::mt19937 random(7);
+  for (int round = 0; round < 30; ++round) {
+    const int count = 1 + static_cast<int>(random() % 12);
+    std::vector<double> start_s, bytes;
+    for (int k = 0; k < count; ++k) {
+      start_s.push_back(static_cast<double>(1 + random() % 20) * 0.1);
+      bytes.push_back(static_cast<double>(1 + random() % 9) * 1e8);
+    }
+    const std::vector<double> ends =
+        on_machine(one_gigabyte_link, 2 * start_s.size(), [&](Machine& machine, std::vector<double>& times_s) {
+          machine.on_end([&](Machine::Task task) {
+            times_s[task] = machine.now_s();
+            if (task < start_s.size()) machine.start_flow(0, bytes[task], task + start_s.size());
+          });
+          for (std::size_t k = 0; k < start_s.size(); ++k) machine.start_delay(start_s[k], k);
+          machine.run();
+        });
+    const std::vector<double> expected = shared_ends_s(start_s, bytes, 1e9);
+    for (std::size_t k = 0; k < expected.size(); ++k) ASSERT_NEAR(ends[k + expected.size()], expected[k], 1e-9);
+  }
 }
 
 TEST(Machine, FractionsOfBytesCount) {
