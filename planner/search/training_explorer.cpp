@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "planner/input/input_error.h"
 #include "planner/schedule/named_order.h"
@@ -71,17 +72,27 @@ TrainingExplorer::Outcome TrainingExplorer::explore(const spec::Parallel& parall
     for (const BatchSetting& batch : worth_searching(all, out))
       if (!stop_.load()) search_orders(parallel, batch, out);
   if (!asks_for("auto")) return out;
-  Outcome found;
-  found.least_short = out.least_short;
-  found.reason = out.reason;
+  Outcome found = named_automatically(out);
   for (const BatchSetting& batch : worth_searching(all, out))
     if (!stop_.load()) search_automatically(parallel, batch, found);
+  keep_best_of_each_batch(found);
   return found;
 }
 
-void TrainingExplorer::improve(const spec::Parallel& parallel, Outcome& out) {
-  const TrainingSettings best = out.fitting.front().settings;
-  search_automatically(parallel, {best.sequences, best.recompute}, out);
+/// What rules and searches gave competes with the order found automatically, each with a partition of its own.
+TrainingExplorer::Outcome TrainingExplorer::named_automatically(Outcome named) const {
+  for (TrainingPlan& plan : named.fitting)
+    plan.settings.order = std::exchange(plan.settings.schedule, std::string("auto"));
+  if (request_.chunks)
+    std::erase_if(named.fitting, [&](const TrainingPlan& plan) { return plan.settings.chunks > *request_.chunks; });
+  return named;
+}
+
+void TrainingExplorer::keep_best_of_each_batch(Outcome& out) {
+  std::set<BatchSetting> seen;
+  std::erase_if(out.fitting, [&](const TrainingPlan& plan) {
+    return !seen.insert({plan.settings.sequences, plan.settings.recompute}).second;
+  });
 }
 
 std::vector<TrainingExplorer::BatchSetting> TrainingExplorer::batch_settings(const spec::Parallel& parallel,
@@ -196,7 +207,7 @@ std::vector<TrainingExplorer::BatchSetting> TrainingExplorer::worth_searching(co
 
 void TrainingExplorer::search_orders(const spec::Parallel& parallel, const BatchSetting& batch, Outcome& out) {
   for (const std::string& kind : schedule::searched_names())
-    if (!request_.schedule || *request_.schedule == kind)
+    if (!pinned() || asks_for(kind))
       search_order(parallel, settings(parallel, batch, kind, schedule::chunks_of_searched(kind)), out);
 }
 

@@ -26,8 +26,6 @@ class TrainingExplorer {
     std::string reason;  // the first one for which something was pruned
   };
   Outcome explore(const spec::Parallel& parallel);
-  /// Adds to the outcome of a pipeline the order that a search finds for the best of its settings (training_auto.h).
-  void improve(const spec::Parallel& parallel, Outcome& out);
   /// A size that is not explored at all.
   Outcome refuse(const std::string& kind, const std::string& reason);
   /// enumerated = evaluated + the sum of pruned.
@@ -59,6 +57,8 @@ class TrainingExplorer {
   bool asks_for(const std::string& schedule) const { return request_.schedule && *request_.schedule == schedule; }
   /// Whether it names a schedule that rules give; "auto" looks at them all.
   bool pinned() const { return request_.schedule && !asks_for("auto"); }
+  Outcome named_automatically(Outcome named) const;
+  static void keep_best_of_each_batch(Outcome& out);
   int most_chunks_of_auto(const spec::Parallel& parallel) const;
   void keep(const spec::TrainingPlan& plan, Outcome& out) const;
 

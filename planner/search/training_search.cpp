@@ -111,17 +111,6 @@ void rank(const Explored& all, int top, TrainingResult& out) {
     if (!(parallel == best.parallel)) out.alternatives.push_back(alternative(parallel, outcome, best.predicted.step_s));
 }
 
-/// A searched order may be better than those of rules: it is looked for where they are best.
-void improve(TrainingExplorer& explorer, Explored& all) {
-  std::pair<spec::Parallel, TrainingExplorer::Outcome>* best = nullptr;
-  for (auto& one : all) {
-    if (one.second.fitting.empty()) continue;
-    const auto step_s = [](const auto& it) { return it.second.fitting.front().predicted.step_s; };
-    if (best == nullptr || step_s(one) < step_s(*best)) best = &one;
-  }
-  if (best != nullptr && best->first.pp > 1) explorer.improve(best->first, best->second);
-}
-
 }  // namespace
 
 TrainingResult training_search(const TrainingRequest& request, cost::CostBook& book,
@@ -141,7 +130,6 @@ TrainingResult training_search(const TrainingRequest& request, cost::CostBook& b
                                     : !fault.empty() ? explorer.refuse("tensor-parallel size impossible", fault)
                                                      : explorer.explore(parallel));
   }
-  if (request.search_order && !request.schedule && !stop.load()) improve(explorer, explored);
   TrainingResult out;
   out.counts = explorer.counts();
   out.interrupted = stop.load();

@@ -22,7 +22,6 @@ struct TrainingRequest {
   std::optional<bool> recompute;
   std::optional<std::vector<int>> partition;  // layers per position of a pipe
   int top = 5;
-  bool search_order = false;  // also search for an order where those of rules are best, which takes seconds
 };
 
 struct TrainingResult {

@@ -27,7 +27,7 @@ struct TrainingSettings {
   int chunks = 1;                 // stages a rank
   bool recompute = false;         // layers keep their inputs alone and run forward again before their backward
   bool sharded_optimizer = true;  // optimizer state divided over the replicas
-  std::string order = {};         // of the schedule "auto": what made its order
+  std::string order = {};         // of the schedule "auto": whose it is, or how it was found
   bool operator==(const TrainingSettings&) const = default;
 };
 

@@ -74,6 +74,27 @@ TEST(TrainingSearch, NoPinnedPartIsFasterThanTheBestOfAll) {
     }
 }
 
+TEST(TrainingSearch, TheAutomaticOrderIsNeverSlowerThanANamedOne) {
+  for (const double gib : {1.0, 8.0})
+    for (const int pp : {1, 2, 4}) {
+      TrainingRequest request = request_for(tests::cluster_of({{"card", 4, gib, 1}}), 12, 16);
+      request.pp = pp;
+      request.schedule = "auto";
+      const TrainingResult automatic = searched(request);
+      for (const char* schedule : {"1f1b", "interleaved", "zb-h1", "dualpipe", "zb-v", "v-half"}) {
+        request.schedule = schedule;
+        const TrainingResult named = searched(request);
+        if (!named.feasible) continue;
+        ASSERT_TRUE(automatic.feasible) << schedule << pp;
+        EXPECT_LE(automatic.plans[0].predicted.step_s, named.plans[0].predicted.step_s * (1 + 1e-9)) << schedule << pp;
+      }
+      if (!automatic.feasible) continue;
+      EXPECT_EQ(automatic.plans[0].settings.schedule, "auto");
+      EXPECT_FALSE(automatic.plans[0].settings.order.empty());
+      EXPECT_EQ(std::accumulate(automatic.plans[0].partition.begin(), automatic.plans[0].partition.end(), 0), 12);
+    }
+}
+
 TEST(TrainingSearch, MoreMemoryIsNeverSlower) {
   for (int layers = 4; layers < 16; ++layers) {
     double before = std::numeric_limits<double>::infinity();

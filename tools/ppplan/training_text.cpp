@@ -76,6 +76,8 @@ std::string figures(const TrainingPlan& plan) {
                      100 * p.bubble_fraction, 100 * p.span_bubble_fraction);
   out += fmt::format("{:<20}{} for this partition in any order ({:.1f} % below)\n", "lower bound",
                      report::time_text(p.lower_bound_s), 100 * (1 - p.lower_bound_s / p.step_s));
+  if (!plan.settings.order.empty())
+    out += hanging_text(fmt::format("{:<20}", "order"), plan.settings.order + ", the best found");
   if (p.model_flops_fraction > 0)
     out += fmt::format("{:<20}{:.1f} % of the dense bf16 peak, recomputation not counted\n", "model FLOPs",
                        100 * p.model_flops_fraction);
