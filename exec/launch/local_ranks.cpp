@@ -195,10 +195,11 @@ class Launcher {
     end_all(signal);
   }
 
-  /// SIGKILL follows if that is not enough.
+  /// Rank 0 last: the others would miss it and say so. SIGKILL follows if that is not enough.
   void end_all(int signal) {
-    for (const RankProcess& rank : running_)
+    std::for_each(running_.rbegin(), running_.rend(), [signal](const RankProcess& rank) {
       if (rank.process != 0) kill(rank.process, signal);
+    });
     if (signal == SIGKILL) return;
     killing_.expires_after(kPatience);
     killing_.async_wait([this](const asio::error_code& error) {
