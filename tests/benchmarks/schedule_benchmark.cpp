@@ -14,7 +14,8 @@ schedule::OrderRequest request(const benchmark::State& state) {
   out.kind = schedule::order_names()[static_cast<std::size_t>(state.range(0))];
   out.ranks = static_cast<int>(state.range(1));
   out.micro_batches = static_cast<int>(state.range(2));
-  out.chunks = out.kind == "zbv-torch" || out.kind.starts_with("dualpipe") ? 2 : 1;
+  const bool single = out.kind == "gpipe" || out.kind == "1f1b" || out.kind == "zb-h1" || out.kind == "zb-h2";
+  out.chunks = single ? 1 : 2;
   return out;
 }
 
@@ -41,7 +42,7 @@ BENCHMARK(BM_Order)->Apply(sizes)->Unit(benchmark::kMillisecond);
 BENCHMARK(BM_OrderAndSchedule)->Apply(sizes)->Unit(benchmark::kMillisecond);
 
 /// With room for 1.5 pipelines: limits that bind.
-void BM_SearchedOrder(benchmark::State& state) {
+schedule::SearchedRequest searched_request(const benchmark::State& state) {
   schedule::SearchedRequest request;
   request.kind = schedule::searched_names()[static_cast<std::size_t>(state.range(0))];
   request.ranks = static_cast<int>(state.range(1));
@@ -49,8 +50,20 @@ void BM_SearchedOrder(benchmark::State& state) {
   const int chunks = schedule::chunks_of_searched(request.kind);
   request.costs = schedule::uniform_costs(request.ranks * chunks, {1, 1.2, 0.8, 0.1, 1});
   request.memory_limit.assign(static_cast<std::size_t>(request.ranks), 1.5 * chunks * request.ranks);
+  return request;
+}
+
+void BM_SearchedOrder(benchmark::State& state) {
+  const schedule::SearchedRequest request = searched_request(state);
   state.SetLabel(request.kind);
   for (auto _ : state) benchmark::DoNotOptimize(schedule::searched_order(request));
+}
+
+void BM_SearchedOrderAndSchedule(benchmark::State& state) {
+  const schedule::SearchedRequest request = searched_request(state);
+  state.SetLabel(request.kind);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(schedule::training_schedule(schedule::searched_order(request).order, request.costs));
 }
 
 void searched_sizes(benchmark::internal::Benchmark* bench) {
@@ -59,6 +72,7 @@ void searched_sizes(benchmark::internal::Benchmark* bench) {
       bench->Args({static_cast<std::int64_t>(kind), ranks, micro_batches});
 }
 BENCHMARK(BM_SearchedOrder)->Apply(searched_sizes)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_SearchedOrderAndSchedule)->Apply(searched_sizes)->Unit(benchmark::kMillisecond);
 
 /// 8 ranks of 2 chunks, 16 micro-batches, room for half of what 1F1B holds.
 void BM_AutoOrder(benchmark::State& state) {
