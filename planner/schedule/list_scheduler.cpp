@@ -15,7 +15,11 @@ constexpr double never = RankClocks::never;
 class ListScheduler {
  public:
   ListScheduler(RankClocks& clocks, const ListRule& rule)
-      : c_(clocks), rule_(rule), stages_(at(clocks.ranks())), waiting_(at(clocks.ranks())) {
+      : c_(clocks),
+        rule_(rule),
+        stages_(at(clocks.ranks())),
+        waiting_(at(clocks.ranks())),
+        pending_s_(at(clocks.ranks()), never) {
     const std::vector<int>& pipe = c_.pipe();
     reserved_.resize(pipe.size());
     std::vector<double> later(at(c_.ranks()));
@@ -28,10 +32,11 @@ class ListScheduler {
   }
 
   void run() {
-    for (int rank = 0; rank < c_.ranks(); ++rank) events_.push({0, rank});
+    for (int rank = 0; rank < c_.ranks(); ++rank) look_at(0, rank);
     while (left_ > 0 && !events_.empty()) {
       const auto [now_s, rank] = events_.top();
       events_.pop();
+      if (pending_s_[at(rank)] == now_s) pending_s_[at(rank)] = never;
       now_s_ = now_s;
       if (c_.free_s(rank) <= now_s) decide(rank, now_s);
     }
@@ -96,11 +101,11 @@ class ListScheduler {
       c_.weight_gradient(waiting.front());
       waiting.pop_front();
       --left_;
-      return events_.push({c_.free_s(rank), rank});
+      return look_at(c_.free_s(rank), rank);
     }
     // Nothing to do until something arrives; what is not known yet wakes the rank when it is.
     const double until_s = view.ready.stage >= 0 ? view.coming.arrival_s : view.next_arrival_s;
-    if (until_s != never) events_.push({until_s, rank});
+    if (until_s != never) look_at(until_s, rank);
   }
 
   void place(int rank, const Choice& choice) {
@@ -118,14 +123,19 @@ class ListScheduler {
       }
       wake(c_.previous(stage));
     }
-    events_.push({c_.free_s(rank), rank});
+    look_at(c_.free_s(rank), rank);
+  }
+
+  /// A busy rank is looked at when it is free, however often it is woken meanwhile.
+  void look_at(double time_s, int rank) {
+    if (std::exchange(pending_s_[at(rank)], time_s) != time_s) events_.push({time_s, rank});
   }
 
   /// The neighbour looks again: what is known to come decides about weight gradients.
   void wake(int stage) {
     if (stage < 0) return;
     const int rank = c_.rank_of(stage);
-    events_.push({std::max(c_.free_s(rank), now_s_), rank});
+    look_at(std::max(c_.free_s(rank), now_s_), rank);
   }
 
   RankClocks& c_;
@@ -133,6 +143,7 @@ class ListScheduler {
   std::vector<std::vector<int>> stages_;  // [rank], last first
   std::vector<double> reserved_;          // [stage]: activations of it and of the rank's later stages
   std::vector<std::deque<int>> waiting_;  // [rank]: stages with weight gradients to run, oldest first
+  std::vector<double> pending_s_;         // [rank]: its event that was queued last, until that is taken; never = none
   std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
   long left_ = 0;
   double now_s_ = 0;
