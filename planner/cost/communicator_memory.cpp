@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <optional>
+#include <string>
 
 #include "planner/catalog/catalog.h"
 #include "planner/cost/link_costs.h"
@@ -57,24 +57,35 @@ bool on_one_node(const spec::ClusterSpec& cluster, const spec::Stage& stage) {
                      [&](const std::vector<int>& group) { return by_node(cluster, group).size() == 1; });
 }
 
-std::optional<input::Node> listed(const spec::Device& device) {
-  for (const input::Node& card : catalog::gpus().root().at("gpus").items())
-    if (card.at("name").text() == device.name) return card;
-  return std::nullopt;
+struct Card {
+  bool integrated = false;  // its memory is the host's
+  bool geforce = false;
+};
+
+std::map<std::string, Card> listed_cards() {
+  std::map<std::string, Card> out;
+  for (const input::Node& card : catalog::gpus().root().at("gpus").items()) {
+    const auto names = card.find("reported_as");
+    out[card.at("name").text()] = {
+        card.find("integrated").has_value(),
+        names && !names->items().empty() && names->items().front().text().find("GeForce") != std::string::npos};
+  }
+  return out;
 }
 
-/// GeForce cards don't read each other's memory over PCIe.
-bool is_geforce(const spec::Device& device) {
-  const auto card = listed(device);
-  const auto names = card ? card->find("reported_as") : std::nullopt;
-  return names && !names->items().empty() && names->items().front().text().find("GeForce") != std::string::npos;
+/// Asked for every stage of every partition: read once.
+Card card_of(const spec::Device& device) {
+  static const std::map<std::string, Card> cards = listed_cards();
+  const auto found = cards.find(device.name);
+  return found == cards.end() ? Card{} : found->second;
 }
 
 bool reduces_itself(const spec::ClusterSpec& cluster, const std::vector<int>& group) {
   const std::size_t ranks = group.size();
   if (by_node(cluster, group).size() > 1 || (ranks != 2 && ranks != 4 && ranks != 6 && ranks != 8)) return false;
   if (group_link(cluster, group) == spec::LinkKind::nvlink) return true;
-  return ranks == 2 && !is_geforce(device_of(cluster, group.front()));
+  // GeForce cards don't read each other's memory over PCIe.
+  return ranks == 2 && !card_of(device_of(cluster, group.front())).geforce;
 }
 
 bool fuses_norm(const spec::Plan& plan) {
@@ -85,8 +96,7 @@ bool fuses_norm(const spec::Plan& plan) {
 }  // namespace
 
 bool shares_host_memory(const spec::Plan& plan, const spec::Stage& stage) {
-  const auto card = listed(device_of(plan.cluster, stage.devices.front().front()));
-  return card && card->find("integrated");
+  return card_of(device_of(plan.cluster, stage.devices.front().front())).integrated;
 }
 
 double collective_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
