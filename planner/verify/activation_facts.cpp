@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "planner/verify/memory_constants.h"
-
 namespace ppplan::verify {
 namespace {
 
@@ -32,8 +30,8 @@ double block_width(const Node& block, const PlanFacts& plan, double hidden) {
   if (kind == "none") return 0;
   if (kind == "dense") return 3 * size(block, "intermediate") / tp;
   const double width = size(block, "intermediate") / (plan.expert_parallel ? 1 : tp);
-  const double share = std::min(
-      1.0, memory_constant("moe_chunk_tokens", plan.vllm, plan.v0) / static_cast<double>(plan.max_num_batched_tokens));
+  const double share =
+      std::min(1.0, memory_constant("moe_chunk_tokens", plan) / static_cast<double>(plan.max_num_batched_tokens));
   return size(block, "experts_per_token") * (width + std::max(hidden, 2 * width)) * share + 2 * size(block, "experts");
 }
 
@@ -42,15 +40,14 @@ double latent_width(const Node& a, const PlanFacts& plan) {
   if (a.at("kind").text() != "mla") return 0;
   const double heads = std::ceil(size(a, "heads") / static_cast<double>(plan.tp));
   const double nope = size(a, "nope_dim"), rope = size(a, "rope_dim");
-  return memory_constant("mla_profiled_expansion", plan.vllm, plan.v0) * heads * (nope + size(a, "value_dim")) +
-         memory_constant("mla_profiled_keys", plan.vllm, plan.v0) *
-             (heads * (nope + rope) + size(a, "kv_lora_rank") + rope);
+  return memory_constant("mla_profiled_expansion", plan) * heads * (nope + size(a, "value_dim")) +
+         memory_constant("mla_profiled_keys", plan) * (heads * (nope + rope) + size(a, "kv_lora_rank") + rope);
 }
 
 double workspace_tokens(const PlanFacts& plan) {
   const auto blocks = static_cast<double>(plan.max_num_seqs) * static_cast<double>(plan.block_tokens);
   const double wanted = std::max(8 * static_cast<double>(plan.max_model_len), 4 * blocks);
-  return std::max(blocks, std::min(memory_constant("mla_workspace_tokens", plan.vllm, plan.v0), wanted));
+  return std::max(blocks, std::min(memory_constant("mla_workspace_tokens", plan), wanted));
 }
 
 double library_bytes(const PlanFacts& plan, const StageFacts& stage) {
@@ -58,7 +55,7 @@ double library_bytes(const PlanFacts& plan, const StageFacts& stage) {
   for (const auto& group : stage.devices)
     for (const std::int64_t device : group)
       hopper |= plan.input_devices[static_cast<std::size_t>(device)].compute_capability >= 90;
-  return memory_constant(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes", plan.vllm, plan.v0);
+  return memory_constant(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes", plan);
 }
 
 double widest_bytes(const PlanFacts& plan, const StageFacts& stage) {
@@ -73,7 +70,7 @@ double widest_bytes(const PlanFacts& plan, const StageFacts& stage) {
 
 /// Logits and their copies at the most sequences, and the kernel's buffer where there is one.
 double sampler_run(const PlanFacts& plan) {
-  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
+  const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   const auto sequences = static_cast<double>(plan.max_num_seqs);
   if (plan.runner_v2) return sequences * plan.vocabulary * constant("v2_sampler_bytes_per_logit");
   return plan.vocabulary *
@@ -84,10 +81,10 @@ double sampler_run(const PlanFacts& plan) {
 /// where it stays.
 double compiling(const PlanFacts& plan, const StageFacts& stage, double peak) {
   if (plan.enforce_eager || stage.first_layer > 0) return 0;
-  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
+  const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   const double table = plan.model.embedding_bytes / static_cast<double>(plan.tp);
-  return constant("compile_share") * (constant("compile_peak_tables") * std::max(0.0, table - peak) +
-                                      constant("compile_kept_tables") * table);
+  return constant("compile_share") *
+         (constant("compile_peak_tables") * std::max(0.0, table - peak) + constant("compile_kept_tables") * table);
 }
 
 }  // namespace
@@ -100,7 +97,7 @@ WidthFacts width_facts(const Node& run, const PlanFacts& plan, double hidden) {
 }
 
 ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage) {
-  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
+  const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   // norm_bytes is one vector of [hidden].
   const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
   const double peak = (constant("forward_hidden_copies") + (plan.tp > 1 ? 1 : 0)) * hidden + widest_bytes(plan, stage);

@@ -5,8 +5,6 @@
 #include <map>
 #include <tuple>
 
-#include "planner/verify/memory_constants.h"
-
 namespace ppplan::verify {
 namespace {
 
@@ -17,14 +15,14 @@ using Kept = std::tuple<std::string, std::int64_t, std::int64_t, std::int64_t>;
 
 /// Before vLLM cached the latent it cached keys and values of all heads.
 std::int64_t expanded_bytes(const PlanFacts& plan, const LayerFacts& layer) {
-  const double padded = memory_constant("kv_latent_head_elements", plan.vllm, plan.v0);
+  const double padded = memory_constant("kv_latent_head_elements", plan);
   const double heads = std::ceil(layer.expanded_heads / static_cast<double>(plan.tp));
   return std::llround(2 * heads * (padded > 0 ? padded : layer.expanded_elements) * layer.kv_element_bytes);
 }
 
 std::int64_t token_bytes(const PlanFacts& plan, const LayerFacts& layer) {
   const char* rule = plan.model.narrow ? "kv_latent_expanded_quantized" : "kv_latent_expanded";
-  if (layer.attention == "mla" && memory_constant(rule, plan.vllm, plan.v0) != 0) return expanded_bytes(plan, layer);
+  if (layer.attention == "mla" && memory_constant(rule, plan) != 0) return expanded_bytes(plan, layer);
   return std::llround(rank_kv_bytes_per_token(layer, plan.tp));
 }
 
@@ -49,13 +47,12 @@ std::int64_t block_tokens(const PlanFacts& plan, const std::vector<LayerFacts>& 
     if (least == 0 || bytes < least) least = bytes;
   }
   if (state == 0 || least == 0) return plan.block_tokens;
-  const auto step =
-      std::max(plan.block_tokens, static_cast<std::int64_t>(memory_constant(step_name, plan.vllm, plan.v0)));
+  const auto step = std::max(plan.block_tokens, static_cast<std::int64_t>(memory_constant(step_name, plan)));
   return std::max(plan.block_tokens, up(state, least * step) * step);
 }
 
 std::vector<Kept> kept_by(const PlanFacts& plan) {
-  const bool grouped = memory_constant(plan.pp > 1 ? "kv_groups_over_stages" : "kv_groups", plan.vllm, plan.v0) != 0;
+  const bool grouped = memory_constant(plan.pp > 1 ? "kv_groups_over_stages" : "kv_groups", plan) != 0;
   const std::vector<LayerFacts> layers = cached_layers(plan);
   const std::int64_t block = block_tokens(plan, layers);
   std::vector<Kept> out;
@@ -144,9 +141,9 @@ std::int64_t block_bytes(const KvPool& pool, const std::vector<Kept>& kept, bool
 
 KvPool kv_pool(const PlanFacts& plan) {
   KvPool pool;
-  const bool all_batches = memory_constant("kv_window_of_every_batch", plan.vllm, plan.v0) != 0;
+  const bool all_batches = memory_constant("kv_window_of_every_batch", plan) != 0;
   pool.tokens_in_flight = plan.max_num_batched_tokens * (all_batches ? plan.in_flight : 1);
-  pool.counts_requests = memory_constant("kv_capacity_by_requests", plan.vllm, plan.v0) != 0;
+  pool.counts_requests = memory_constant("kv_capacity_by_requests", plan) != 0;
   std::vector<Kept> kept = kept_by(plan);
   Buckets buckets = buckets_of(kept);
   const bool summed = buckets.size() > 1 && one_type(buckets);
@@ -155,14 +152,14 @@ KvPool kv_pool(const PlanFacts& plan) {
         {std::get<0>(buckets[0].first), std::get<1>(buckets[0].first), std::get<2>(buckets[0].first), {}});
   } else if (!buckets.empty()) {
     if (buckets.size() > 1) unify(kept);
-    deal(pool, buckets_of(kept), buckets.size() > 1 ? memory_constant("kv_even_groups", plan.vllm, plan.v0) : 1);
+    deal(pool, buckets_of(kept), buckets.size() > 1 ? memory_constant("kv_even_groups", plan) : 1);
   }
   const auto all = static_cast<std::int64_t>(kept.size());
   for (const StageFacts& stage : plan.stages) {
     const bool last = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
     pool.stage_block_bytes.push_back(block_bytes(pool, kept, summed, stage.first_layer, last ? all : stage.end_layer));
   }
-  if (plan.pp > 1 && memory_constant("kv_check_whole_model", plan.vllm, plan.v0) != 0)
+  if (plan.pp > 1 && memory_constant("kv_check_whole_model", plan) != 0)
     pool.checked_block_bytes = block_bytes(pool, kept, summed, 0, all);
   return pool;
 }

@@ -5,6 +5,7 @@
 
 #include "planner/verify/activation_facts.h"
 #include "planner/verify/kernel_facts.h"
+#include "planner/verify/memory_constants.h"
 #include "planner/verify/model_runner.h"
 
 namespace ppplan::verify {
@@ -241,6 +242,10 @@ double layer_bytes(const PlanFacts& plan, const StageFacts& stage) {
                              plan.expert_parallel ? plan.tp * plan.dp : 0) +
            kept[static_cast<std::size_t>(l)];
   return sum;
+}
+
+double memory_constant(const std::string& name, const PlanFacts& plan) {
+  return memory_constant(name, plan.vllm, plan.v0);
 }
 
 }  // namespace ppplan::verify

@@ -90,8 +90,8 @@ struct PlanFacts {
   double vocabulary = 0;
   double element_bytes = 2;  // of an activation
   bool enforce_eager = false, expert_parallel = false, draft = false;
-  bool no_items = false;         // prompts bring neither images nor videos
-  bool whole_towers = false;     // every rank keeps all of the vision tower
+  bool no_items = false;      // prompts bring neither images nor videos
+  bool whole_towers = false;  // every rank keeps all of the vision tower
   std::optional<std::int64_t> kv_cache_memory_bytes;
   std::vector<CorrectionFacts> corrections;
   std::optional<FailureFacts> failure;
@@ -111,5 +111,7 @@ PlanFacts plan_facts(const input::Node& plan);
 
 /// Weight bytes of the stage's layers on one device.
 double layer_bytes(const PlanFacts& plan, const StageFacts& stage);
+/// memory_constant() of memory_constants.h for the plan's version and engine.
+double memory_constant(const std::string& name, const PlanFacts& plan);
 
 }  // namespace ppplan::verify

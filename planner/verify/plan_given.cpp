@@ -14,7 +14,6 @@
 #include "planner/catalog/catalog.h"
 #include "planner/verify/activation_facts.h"
 #include "planner/verify/claim.h"
-#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -74,7 +73,7 @@ bool is_integrated(const std::string& name) {
 
 /// Bytes that the profile run finds outside of PyTorch, as far as they are the same for every group of cards.
 double outside_torch(const PlanFacts& plan, const StageFacts& stage) {
-  const auto constant = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
+  const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   if (on_host(plan, stage)) return 0;
   return constant("non_torch_bytes") + (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
          (plan.tp > 1 ? constant("non_torch_group_bytes") : 0) +
@@ -88,8 +87,8 @@ double fabric_most(const PlanFacts& plan, const StageFacts& stage) {
   if (plan.tp == 1 || on_host(plan, stage)) return 0;
   double sum = 0;
   for (const char* name : {"fabric_group_bytes", "fabric_communicator_bytes", "fusion_workspace_bytes"})
-    sum += memory_constant(name, plan.vllm, plan.v0);
-  return std::max(sum, static_cast<double>(plan.tp) * memory_constant("nvlink_channel_bytes", plan.vllm, plan.v0));
+    sum += memory_constant(name, plan);
+  return std::max(sum, static_cast<double>(plan.tp) * memory_constant("nvlink_channel_bytes", plan));
 }
 
 /// Rounding: a byte of each of three figures.

@@ -6,7 +6,6 @@
 
 #include "planner/verify/claim.h"
 #include "planner/verify/kv_facts.h"
-#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -39,7 +38,7 @@ std::int64_t total_weights(const StageFacts& stage) {
 
 /// Model runner V2 estimates no graphs.
 bool graphs_in_budget(const PlanFacts& plan) {
-  return !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm, plan.v0) != 0;
+  return !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan) != 0;
 }
 
 Check budget_claim(const PlanFacts& plan) {
@@ -66,7 +65,7 @@ Check weights_claim(const PlanFacts& plan) {
 
 /// Of the vision tower, on a rank that has one.
 double rank_tower(const PlanFacts& plan) {
-  if (plan.no_items && memory_constant("encoder_tower_left_out", plan.vllm, plan.v0) != 0) return 0;
+  if (plan.no_items && memory_constant("encoder_tower_left_out", plan) != 0) return 0;
   return plan.model.tower_bytes / (plan.whole_towers ? 1 : static_cast<double>(plan.tp));
 }
 
@@ -101,13 +100,11 @@ double sizes_up_to(double largest, double wide) {
 
 /// Two all-reduces a layer, where NCCL does them; vLLM's own leave nothing behind.
 double collective_most(const PlanFacts& plan) {
-  return plan.tp == 1
-             ? 0
-             : 2 * static_cast<double>(plan.tp) * memory_constant("collective_graph_bytes", plan.vllm, plan.v0);
+  return plan.tp == 1 ? 0 : 2 * static_cast<double>(plan.tp) * memory_constant("collective_graph_bytes", plan);
 }
 
 double graph_bytes(const PlanFacts& plan, const StageFacts& stage, double collectives) {
-  const auto rule = [&](const char* name) { return memory_constant(name, plan.vllm, plan.v0); };
+  const auto rule = [&](const char* name) { return memory_constant(name, plan); };
   const auto first = static_cast<std::size_t>(stage.devices.front().front());
   if (plan.enforce_eager || plan.input_devices[first].name == "cpu-core") return 0;
   const auto sequences = static_cast<double>(plan.max_num_seqs);

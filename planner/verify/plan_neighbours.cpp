@@ -7,7 +7,6 @@
 
 #include "planner/verify/claim.h"
 #include "planner/verify/kv_facts.h"
-#include "planner/verify/memory_constants.h"
 #include "planner/verify/plan_claims.h"
 
 namespace ppplan::verify {
@@ -41,9 +40,9 @@ double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partiti
     moved.stages[s].end_layer = layer += partition[s];
   }
   const KvPool pool = kv_pool(moved);
-  const bool graphs = !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan.vllm, plan.v0) != 0;
-  const double base = memory_constant("cuda_graph_base_bytes", plan.vllm, plan.v0) +
-                      memory_constant("cuda_graph_estimate_bytes", plan.vllm, plan.v0);
+  const bool graphs = !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan) != 0;
+  const double base =
+      memory_constant("cuda_graph_base_bytes", plan) + memory_constant("cuda_graph_estimate_bytes", plan);
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
