@@ -3,9 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
-#include <barrier>
 
-#include "exec/cores.h"
 #include "exec/seeded_values.h"
 #include "kernels/host/operations.h"
 
@@ -41,17 +39,6 @@ double Yardstick::median_s(std::size_t runs) {
   std::ranges::generate(seconds, product);
   std::ranges::nth_element(seconds, seconds.begin() + static_cast<std::ptrdiff_t>(runs / 2));
   return seconds[runs / 2];
-}
-
-std::vector<double> yardstick_seconds(const std::vector<int>& cores) {
-  std::vector<double> seconds(cores.size());
-  std::barrier together(static_cast<std::ptrdiff_t>(cores.size()));
-  on_cores(cores, [&](std::size_t index) {
-    Yardstick yardstick;
-    together.arrive_and_wait();
-    seconds[index] = yardstick.seconds();
-  });
-  return seconds;
 }
 
 RunTime& RunTime::operator+=(const RunTime& other) {

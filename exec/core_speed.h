@@ -34,10 +34,6 @@ struct SpeedSample {
   int others = 0;  // other cores of the run that computed meanwhile
 };
 
-/// The yardstick of each of `cores`, all of them busy with it at once. Throws InputError for a core that is not
-/// allowed.
-std::vector<double> yardstick_seconds(const std::vector<int>& cores);
-
 /// What some work took. The processor time leaves out what other threads took of the core meanwhile; on a quiet machine
 /// the two are equal.
 struct RunTime {
