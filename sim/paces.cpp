@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "planner/schedule/shared_processor.h"
+
 namespace ppplan::sim {
 
 Paces::Paces(const ActivityGraph& graph) : graph_(graph) {
@@ -10,9 +12,7 @@ Paces::Paces(const ActivityGraph& graph) : graph_(graph) {
 }
 
 double Paces::pace(std::size_t activity) const {
-  const double others = graph_.busy_devices - 1;
-  const double idle = busy_devices_ - 1 < others ? 1 - (busy_devices_ - 1) / others : 0;
-  return 1 / (1 - (1 - graph_.alone_fraction[activity]) * idle);
+  return 1 / schedule::lasting_fraction(graph_.alone_fraction[activity], busy_devices_ - 1, graph_.busy_devices);
 }
 
 std::vector<Paces::Change> Paces::change(double now_s) {

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "planner/report/time_text.h"
+#include "planner/schedule/shared_processor.h"
 
 namespace ppplan::tools {
 namespace {
@@ -46,10 +47,9 @@ bool CoreDrift::trusted() const {
 }
 
 double yardstick_then_s(const spec::Provenance& times, int others) {
-  const int most = times.busy_cores - 1;
-  if (most < 1 || !(times.alone_yardstick_s > 0)) return times.yardstick_s;
-  const double idle = 1 - static_cast<double>(std::min(others, most)) / most;
-  return times.yardstick_s - idle * (times.yardstick_s - times.alone_yardstick_s);
+  if (!(times.yardstick_s > 0) || !(times.alone_yardstick_s > 0)) return times.yardstick_s;
+  return times.yardstick_s *
+         schedule::lasting_fraction(times.alone_yardstick_s / times.yardstick_s, others, times.busy_cores);
 }
 
 std::vector<CoreReading> core_readings(const spec::Provenance& times,
