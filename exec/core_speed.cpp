@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include <algorithm>
+#include <vector>
 
 #include "exec/seeded_values.h"
 #include "kernels/host/operations.h"

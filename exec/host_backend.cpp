@@ -43,9 +43,7 @@ struct StagePlace {
       kv.emplace(root, KvSet(stage.shapes(), stage.first_layer(), size, run.seed, root));
     }
     if (index == 0) return;
-    const std::size_t count =
-        run.receive_buffers > 0 ? static_cast<std::size_t>(run.receive_buffers) : run.micro_batches.size();
-    for (std::size_t slot = 0; slot < count; ++slot) {
+    for (std::size_t slot = 0; slot < receive_slots(run); ++slot) {
       received.emplace_back(static_cast<std::size_t>(limits.rows) * static_cast<std::size_t>(run.model.hidden));
     }
   }
@@ -153,8 +151,7 @@ struct HostBackend::State {
 
   float* buffer(StagePlace& to, int slot) const {
     if (slot < static_cast<int>(to.received.size())) return to.received[static_cast<std::size_t>(slot)].data();
-    throw InputError(
-        fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
+    refuse_slot(run);
   }
 
   HostRun run;

@@ -41,6 +41,14 @@ std::map<int, KvSize> kv_sizes(const std::vector<MicroBatch>& micro_batches) {
   return sizes;
 }
 
+std::size_t receive_slots(const PipelineRun& run) {
+  return run.receive_buffers > 0 ? static_cast<std::size_t>(run.receive_buffers) : run.micro_batches.size();
+}
+
+void refuse_slot(const PipelineRun& run) {
+  throw InputError(fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
+}
+
 void check_stages(const PipelineRun& run) {
   const auto layers = static_cast<int>(run.model.layers.size());
   int next = 0;

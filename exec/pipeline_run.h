@@ -45,6 +45,11 @@ struct KvSize {
 /// By the first micro-batch of each chain.
 std::map<int, KvSize> kv_sizes(const std::vector<MicroBatch>& micro_batches);
 
+/// Receive buffers of the edge into a stage: the schedule's, or one for every micro-batch.
+std::size_t receive_slots(const PipelineRun& run);
+/// The InputError of a transfer into a buffer that the edge lacks.
+[[noreturn]] void refuse_slot(const PipelineRun& run);
+
 /// Throws InputError unless the stages hold the layers in order, the embedding first and the head last.
 void check_stages(const PipelineRun& run);
 

@@ -65,9 +65,7 @@ struct StagePlace {
     for (std::size_t k = 0; k < steps.size(); ++k)
       steps[k].out = DeviceArray<Bf16>(activations(run.micro_batches[k].shape.tokens()));
     if (index == 0) return;
-    const std::size_t buffers =
-        run.receive_buffers > 0 ? static_cast<std::size_t>(run.receive_buffers) : run.micro_batches.size();
-    for (std::size_t slot = 0; slot < buffers; ++slot) received.emplace_back(activations(limits.rows));
+    for (std::size_t slot = 0; slot < receive_slots(run); ++slot) received.emplace_back(activations(limits.rows));
   }
 
   static std::size_t hidden(const CudaRun& run) { return static_cast<std::size_t>(run.model.hidden); }
@@ -187,9 +185,7 @@ struct CudaPipeline::State {
       out.bytes = tokens[k].sampled.size() * sizeof(int);
       return out;
     }
-    if (slot >= static_cast<int>(to.received.size()))
-      throw InputError(
-          fmt::format("schedule: expected {} receive buffers as in the run, found more", run.receive_buffers));
+    if (slot >= static_cast<int>(to.received.size())) refuse_slot(run);
     to.steps[k].in = to.received[static_cast<std::size_t>(slot)].data();
     out.from = from.steps[k].out.data();
     out.to = to.received[static_cast<std::size_t>(slot)].data();
