@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 #include <string>
 
 #include "exec/seeded_values.h"
@@ -17,6 +19,22 @@ using input::InputError;
 constexpr std::uint64_t kTokens = 6;  // a name below the seed, besides those of host_weights.cpp and host_stage.cpp
 
 }  // namespace
+
+double logits_distance(const std::vector<Logits>& outputs, const std::vector<Logits>& expected) {
+  constexpr double never = std::numeric_limits<double>::infinity();
+  if (outputs.size() != expected.size()) return never;
+  double largest = 0, apart = 0;
+  for (std::size_t k = 0; k < expected.size(); ++k) {
+    if (outputs[k].size() != expected[k].size()) return never;
+    for (std::size_t i = 0; i < expected[k].size(); ++i) {
+      const double difference = std::abs(static_cast<double>(outputs[k][i]) - expected[k][i]);
+      if (!std::isfinite(difference)) return never;
+      largest = std::max(largest, std::abs(static_cast<double>(expected[k][i])));
+      apart = std::max(apart, difference);
+    }
+  }
+  return apart > 0 ? apart / largest : 0;
+}
 
 StageLimits stage_limits(const std::vector<MicroBatch>& micro_batches) {
   StageLimits limits;

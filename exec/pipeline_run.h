@@ -27,6 +27,10 @@ struct PipelineRun {
 /// Logits of the last token of every sequence of a micro-batch that samples, [sequences, vocabulary] row-major.
 using Logits = std::vector<float>;
 
+/// Largest difference of a logit, as a fraction of the largest expected one; infinite where one is not finite, a size
+/// differs, or nothing but zeros was expected and something else came.
+double logits_distance(const std::vector<Logits>& outputs, const std::vector<Logits>& expected);
+
 /// The largest batch that a stage will see.
 struct StageLimits {
   int rows = 1;

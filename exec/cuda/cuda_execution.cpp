@@ -1,7 +1,5 @@
 #include "exec/cuda_execution.h"
 
-#include <algorithm>
-#include <cmath>
 #include <memory>
 #include <stdexcept>
 
@@ -19,17 +17,6 @@ using namespace cuda;
 std::unique_ptr<Wires> wires_of(CudaTransport transport) {
   if (transport == CudaTransport::nccl) return std::make_unique<NcclWires>(nccl_library());
   return std::make_unique<LocalWires>();
-}
-
-double distance(const std::vector<Logits>& outputs, const std::vector<Logits>& expected) {
-  float largest = 0, apart = 0;
-  for (std::size_t k = 0; k < expected.size(); ++k) {
-    for (std::size_t i = 0; i < expected[k].size(); ++i) {
-      largest = std::max(largest, std::abs(expected[k][i]));
-      apart = std::max(apart, std::abs(outputs[k][i] - expected[k][i]));
-    }
-  }
-  return largest > 0 ? static_cast<double>(apart / largest) : 0;
 }
 
 /// Weights and caches in bf16, and half as much again for the rest.
@@ -75,7 +62,7 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
     }
     outputs = pipeline.logits();
   }
-  if (fits_on_one(run)) out.distance = distance(outputs, one_device_logits(run, blas));
+  if (fits_on_one(run)) out.distance = logits_distance(outputs, one_device_logits(run, blas));
   return out;
 }
 

@@ -1,8 +1,5 @@
 #include "tests/cuda_on_cpu/cuda_runs.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "tests/exec/schedules.h"
 
 namespace ppplan::tests {
@@ -39,18 +36,6 @@ spec::ModelSpec small_cuda_model(int layers) {
     layer.feed_forward.intermediate = 32;
   }
   return model;
-}
-
-float distance(const std::vector<exec::Logits>& a, const std::vector<exec::Logits>& b) {
-  float largest = 0, apart = 0;
-  for (std::size_t k = 0; k < a.size(); ++k) {
-    EXPECT_EQ(a[k].size(), b[k].size());
-    for (std::size_t i = 0; i < a[k].size(); ++i) {
-      largest = std::max(largest, std::abs(b[k][i]));
-      apart = std::max(apart, std::abs(a[k][i] - b[k][i]));
-    }
-  }
-  return apart / largest;
 }
 
 CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int receive_buffers) {

@@ -12,9 +12,6 @@ namespace ppplan::tests {
 /// Layers of hidden 64 with two heads of 64 on one KV head.
 spec::ModelSpec small_cuda_model(int layers);
 
-/// Fractions of the largest logit.
-float distance(const std::vector<exec::Logits>& a, const std::vector<exec::Logits>& b);
-
 struct CudaCase {
   exec::cuda::CudaRun run;
   schedule::Schedule schedule;

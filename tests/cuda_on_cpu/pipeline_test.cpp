@@ -38,13 +38,13 @@ std::vector<Logits> host_logits(const CudaCase& from) { return exec::one_device_
 
 TEST(CudaPipeline, OneDeviceIsNearTheHost) {
   // bf16 keeps 8 bits: each of some ten roundings a layer is off by up to 2^-8 of its value, and two layers add up.
-  EXPECT_LT(distance(single_logits(prefill_case({2}, 4, 2)), host_logits(prefill_case({2}, 4, 2))), 0.05f);
+  EXPECT_LT(exec::logits_distance(single_logits(prefill_case({2}, 4, 2)), host_logits(prefill_case({2}, 4, 2))), 0.05);
 }
 
 TEST(CudaPipeline, OneDeviceOfMixedLayersIsNearTheHost) {
   for (const bool decodes : {false, true}) {
     const CudaCase from = mixed_case({2}, decodes);
-    EXPECT_LT(distance(single_logits(from), host_logits(from)), 0.05f) << decodes;
+    EXPECT_LT(exec::logits_distance(single_logits(from), host_logits(from)), 0.05) << decodes;
   }
 }
 
