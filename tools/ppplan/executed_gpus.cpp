@@ -1,11 +1,10 @@
 #include "tools/ppplan/executed_gpus.h"
 
-#include <algorithm>
-
 #include "exec/cuda_execution.h"
 #include "kernels/cuda/shared_library.h"
 #include "tools/ppplan/context.h"
 #include "tools/ppplan/executed_parts.h"
+#include "tools/ppplan/executed_ranks.h"
 
 namespace ppplan::tools {
 
@@ -24,8 +23,7 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   exec::CudaExecutionOptions options;
   options.transport = transport == "nccl" ? exec::CudaTransport::nccl : exec::CudaTransport::local;
   options.repeats = repeats;
-  // A plan may miss by much and still go on; 5 s are for small ones.
-  options.deadline_s = std::max(5.0, 20 * traces::makespan_s(out.predicted.timeline));
+  options.deadline_s = deadline_s(traces::makespan_s(out.predicted.timeline));
   try {
     exec::CudaExecution execution =
         exec::execute_on_gpus(host_run(plan, phase, count), out.predicted.schedule, options, step);
