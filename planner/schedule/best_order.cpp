@@ -1,5 +1,7 @@
 #include "planner/schedule/best_order.h"
 
+#include <algorithm>
+#include <iterator>
 #include <tuple>
 
 namespace ppplan::schedule {
@@ -35,6 +37,14 @@ void BestOrder::add(const std::string& name, RankClocks& clocks) {
 
 void BestOrder::add(Candidate candidate, TrainingOrder order) {
   if (record(std::move(candidate))) order_ = std::move(order);
+}
+
+void BestOrder::add(BestOrder other) {
+  if (!other.empty() && (empty() || shorter(objective_, other.best(), best()))) {
+    winner_ = static_cast<int>(tried_.size()) + other.winner_;
+    order_ = std::move(other.order_);
+  }
+  std::ranges::move(other.tried_, std::back_inserter(tried_));
 }
 
 SearchedOrder BestOrder::take() { return {std::move(order_), winner_ < 0 ? "" : best().name, std::move(tried_)}; }

@@ -19,6 +19,8 @@ class BestOrder {
   /// Takes the clocks' order if it fits and beats all before.
   void add(const std::string& name, RankClocks& clocks);
   void add(Candidate candidate, TrainingOrder order);
+  /// All that `other` tried, behind what was tried here; its best counts as added last.
+  void add(BestOrder other);
 
   /// No order fits so far; there is then no best().
   bool empty() const { return winner_ < 0; }

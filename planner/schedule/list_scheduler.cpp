@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <deque>
-#include <queue>
 #include <utility>
+
+#include "planner/schedule/rank_alarms.h"
 
 namespace ppplan::schedule {
 namespace {
@@ -15,11 +16,7 @@ constexpr double never = RankClocks::never;
 class ListScheduler {
  public:
   ListScheduler(RankClocks& clocks, const ListRule& rule)
-      : c_(clocks),
-        rule_(rule),
-        stages_(at(clocks.ranks())),
-        waiting_(at(clocks.ranks())),
-        pending_s_(at(clocks.ranks()), never) {
+      : c_(clocks), rule_(rule), stages_(at(clocks.ranks())), waiting_(at(clocks.ranks())), alarms_(clocks.ranks()) {
     const std::vector<int>& pipe = c_.pipe();
     reserved_.resize(pipe.size());
     std::vector<double> later(at(c_.ranks()));
@@ -33,18 +30,15 @@ class ListScheduler {
 
   void run() {
     for (int rank = 0; rank < c_.ranks(); ++rank) look_at(0, rank);
-    while (left_ > 0 && !events_.empty()) {
-      const auto [now_s, rank] = events_.top();
-      events_.pop();
-      if (pending_s_[at(rank)] == now_s) pending_s_[at(rank)] = never;
-      now_s_ = now_s;
-      if (c_.free_s(rank) <= now_s) decide(rank, now_s);
+    while (left_ > 0 && alarms_.earliest() != never) {
+      now_s_ = alarms_.earliest();
+      const int rank = alarms_.first();
+      alarms_.set(rank, never);
+      decide(rank, now_s_);
     }
   }
 
  private:
-  using Event = std::pair<double, int>;
-
   struct Choice {
     int stage = -1;
     bool forward = false;
@@ -126,12 +120,11 @@ class ListScheduler {
     look_at(c_.free_s(rank), rank);
   }
 
-  /// A busy rank is looked at when it is free, however often it is woken meanwhile.
   void look_at(double time_s, int rank) {
-    if (std::exchange(pending_s_[at(rank)], time_s) != time_s) events_.push({time_s, rank});
+    if (time_s < alarms_.at(rank)) alarms_.set(rank, time_s);
   }
 
-  /// The neighbour looks again: what is known to come decides about weight gradients.
+  /// The neighbour looks again, when it is free: what is known to come decides about weight gradients.
   void wake(int stage) {
     if (stage < 0) return;
     const int rank = c_.rank_of(stage);
@@ -143,8 +136,7 @@ class ListScheduler {
   std::vector<std::vector<int>> stages_;  // [rank], last first
   std::vector<double> reserved_;          // [stage]: activations of it and of the rank's later stages
   std::vector<std::deque<int>> waiting_;  // [rank]: stages with weight gradients to run, oldest first
-  std::vector<double> pending_s_;         // [rank]: its event that was queued last, until that is taken; never = none
-  std::priority_queue<Event, std::vector<Event>, std::greater<>> events_;
+  RankAlarms alarms_;                     // when each rank is looked at next
   long left_ = 0;
   double now_s_ = 0;
 };

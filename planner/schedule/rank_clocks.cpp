@@ -24,9 +24,11 @@ RankClocks::RankClocks(TrainingOrder layout, const TrainingCosts& costs, const s
   for (std::size_t r = 0; r < limit.size(); ++r) ranks_[r].limit = limit[r] * (1 + forgiven);
   const std::size_t a_rank = 3 * at(micro_batches_) * order_.rank_of.size() / ranks_.size();
   for (auto& actions : order_.ranks) actions.reserve(a_rank);
+  for (const auto& pipe : order_.pipes) await_forward(pipe.front());
 }
 
 double RankClocks::arrival_s(bool gradient, int stage, int micro_batch) const {
+  if (micro_batch >= micro_batches_) return never;
   if (!gradient) {
     const int previous = neighbours_[at(stage)].previous;
     return previous < 0 ? 0 : forward_end_[cell(previous, micro_batch)] + sends_s_[at(previous)];
@@ -34,6 +36,30 @@ double RankClocks::arrival_s(bool gradient, int stage, int micro_batch) const {
   const int next = neighbours_[at(stage)].next;
   if (next < 0) return forward_end_[cell(stage, micro_batch)];
   return input_end_[cell(next, micro_batch)] + sends_s_[at(stage)];
+}
+
+void RankClocks::await_forward(int stage) {
+  Counts& counts = counts_[at(stage)];
+  counts.forward_arrival_s = arrival_s(false, stage, counts.forward);
+}
+
+void RankClocks::await_input(int stage) {
+  Counts& counts = counts_[at(stage)];
+  counts.input_arrival_s = arrival_s(true, stage, counts.input);
+}
+
+/// Tells who waits for it: the next micro-batch of the stage comes next there, and this one goes on to a neighbour.
+void RankClocks::forward_ended(int stage, int micro_batch) {
+  await_forward(stage);
+  const int next = neighbours_[at(stage)].next;
+  if (next < 0 && inputs(stage) == micro_batch) await_input(stage);
+  if (next >= 0 && forwards(next) == micro_batch) await_forward(next);
+}
+
+void RankClocks::input_ended(int stage, int micro_batch) {
+  await_input(stage);
+  const int previous = neighbours_[at(stage)].previous;
+  if (previous >= 0 && inputs(previous) == micro_batch) await_input(previous);
 }
 
 /// The end of an action of `took_s` put behind the rank's last.
@@ -57,6 +83,7 @@ void RankClocks::hold(Clock& clock, double more) {
 void RankClocks::forward(int stage, double arrival_s) {
   const int rank = order_.rank_of[at(stage)], micro_batch = counts_[at(stage)].forward++;
   forward_end_[cell(stage, micro_batch)] = place(rank, arrival_s, cost(stage).forward_s);
+  forward_ended(stage, micro_batch);
   hold(ranks_[at(rank)], cost(stage).activation);
   order_.ranks[at(rank)].push_back({OpKind::forward, stage, micro_batch});
 }
@@ -64,6 +91,7 @@ void RankClocks::forward(int stage, double arrival_s) {
 void RankClocks::input_gradient(int stage, double arrival_s) {
   const int rank = order_.rank_of[at(stage)], micro_batch = counts_[at(stage)].input++;
   input_end_[cell(stage, micro_batch)] = place(rank, arrival_s, cost(stage).backward_input_s);
+  input_ended(stage, micro_batch);
   ranks_[at(rank)].held -= cost(stage).activation * costs_.released_by_input_gradient;
   order_.ranks[at(rank)].push_back({OpKind::backward_input, stage, micro_batch});
 }
@@ -80,6 +108,7 @@ void RankClocks::gradient(int stage, double arrival_s) {
   ++counts_[at(stage)].weight;
   input_end_[cell(stage, micro_batch)] =
       place(rank, arrival_s, cost(stage).backward_input_s + cost(stage).backward_weight_s);
+  input_ended(stage, micro_batch);
   ranks_[at(rank)].held -= cost(stage).activation;
   order_.ranks[at(rank)].push_back({OpKind::backward, stage, micro_batch});
 }

@@ -24,8 +24,8 @@ class RankClocks {
   bool more_forwards(int stage) const { return forwards(stage) < micro_batches_; }
 
   /// When what the stage's next forward or input gradient needs has arrived; `never` while that was not given yet.
-  double forward_arrival_s(int stage) const { return arrival_s(false, stage, forwards(stage)); }
-  double input_arrival_s(int stage) const { return arrival_s(true, stage, inputs(stage)); }
+  double forward_arrival_s(int stage) const { return counts_[at(stage)].forward_arrival_s; }
+  double input_arrival_s(int stage) const { return counts_[at(stage)].input_arrival_s; }
 
   /// The stage's next one. The arrival must be known.
   void forward(int stage) { forward(stage, forward_arrival_s(stage)); }
@@ -62,6 +62,7 @@ class RankClocks {
  private:
   struct Counts {
     int forward = 0, input = 0, weight = 0;
+    double forward_arrival_s = never, input_arrival_s = never;  // of the next one
   };
   struct Clock {
     double free_s = 0, first_s = 0, idle_s = 0, held = 0, limit = never;
@@ -69,6 +70,10 @@ class RankClocks {
   static std::size_t at(int index) { return static_cast<std::size_t>(index); }
   std::size_t cell(int stage, int micro_batch) const { return at(stage) * at(micro_batches_) + at(micro_batch); }
   double arrival_s(bool gradient, int stage, int micro_batch) const;
+  void await_forward(int stage);
+  void await_input(int stage);
+  void forward_ended(int stage, int micro_batch);
+  void input_ended(int stage, int micro_batch);
   double place(int rank, double arrival_s, double took_s);
   void hold(Clock& clock, double more);
 

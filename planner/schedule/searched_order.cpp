@@ -4,6 +4,8 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <functional>
+#include <future>
 
 #include "planner/input/input_error.h"
 #include "planner/schedule/best_order.h"
@@ -20,13 +22,33 @@ constexpr double forgiven = 1e-9;  // of a limit, as in RankClocks
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
 
-void add_zb_auto(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
-  for (int v = 0; v < zb_auto_variants; ++v) {
-    const ZbAutoVariant variant = zb_auto_variant(v);
-    RankClocks clocks(layout, request.costs, request.memory_limit);
-    zb_auto(clocks, variant);
-    best.add(name(variant), clocks);
-  }
+/// A way to make orders, from the request alone.
+using Attempt = std::function<void(BestOrder&)>;
+using Attempts = std::vector<Attempt>;
+
+/// Tries them all, side by side where that takes less time than to start threads; the outcome is the same.
+void try_all(const SearchedRequest& request, const Attempts& attempts, BestOrder& best) {
+  constexpr long many = 1 << 14;
+  const bool large = long{request.ranks} * request.micro_batches > many;
+  std::vector<std::future<BestOrder>> made;
+  for (const Attempt& attempt : attempts)
+    made.push_back(std::async(large ? std::launch::async : std::launch::deferred, [&] {
+      BestOrder own(request.objective);
+      attempt(own);
+      return own;
+    }));
+  for (auto& one : made) best.add(one.get());
+}
+
+Attempts zb_auto_attempts(const SearchedRequest& request, const TrainingOrder& layout) {
+  Attempts out;
+  for (int v = 0; v < zb_auto_variants; ++v)
+    out.push_back([&, variant = zb_auto_variant(v)](BestOrder& best) {
+      RankClocks clocks(layout, request.costs, request.memory_limit);
+      zb_auto(clocks, variant);
+      best.add(name(variant), clocks);
+    });
+  return out;
 }
 
 /// Repeats a variant with the idle times of the pass before for as long as that helps.
@@ -42,29 +64,34 @@ void add_zb_v_variant(const SearchedRequest& request, const TrainingOrder& layou
   }
 }
 
-void add_zb_v(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
+Attempts zb_v_attempts(const SearchedRequest& request, const TrainingOrder& layout) {
+  Attempts out;
   for (const bool forwards : {true, false})
     for (const bool inputs : {true, false})
-      add_zb_v_variant(request, layout,
-                       std::string("greedy") + (forwards ? ", weight gradients before forwards" : "") +
-                           (inputs ? ", weight gradients before input gradients" : ""),
-                       {forwards, inputs, {}}, best);
+      out.push_back([&, forwards, inputs](BestOrder& best) {
+        add_zb_v_variant(request, layout,
+                         std::string("greedy") + (forwards ? ", weight gradients before forwards" : "") +
+                             (inputs ? ", weight gradients before input gradients" : ""),
+                         {forwards, inputs, {}}, best);
+      });
+  return out;
 }
 
 /// Orders of the list scheduler: they hold no more than the limit at any rank.
-void add_lists(const SearchedRequest& request, const TrainingOrder& layout, const std::vector<double>& limit,
-               BestOrder& best) {
-  for (const double stretch : {1.0, 1.5}) {
-    ListRule rule = paced_rule(layout, request.costs, stretch);
-    rule.whole_gradients = request.kind == "1f1b-v";
-    RankClocks clocks(layout, request.costs, limit);
-    list_schedule(clocks, rule);
-    best.add(fmt::format("list schedule, stretch {}", stretch), clocks);
-  }
+void add_lists(Attempts& attempts, const SearchedRequest& request, const TrainingOrder& layout,
+               const std::vector<double>& limit) {
+  for (const double stretch : {1.0, 1.5})
+    attempts.push_back([&, stretch](BestOrder& best) {
+      ListRule rule = paced_rule(layout, request.costs, stretch);
+      rule.whole_gradients = request.kind == "1f1b-v";
+      RankClocks clocks(layout, request.costs, limit);
+      list_schedule(clocks, rule);
+      best.add(fmt::format("list schedule, stretch {}", stretch), clocks);
+    });
 }
 
 /// The block, and list schedules that hold as much as the block at most.
-void add_block(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
+void try_block(const SearchedRequest& request, const TrainingOrder& layout, BestOrder& best) {
   TrainingOrder order = request.kind == "v-half"  ? v_half(request.ranks, request.micro_batches)
                         : request.kind == "v-min" ? v_min(request.ranks, request.micro_batches)
                                                   : one_f_one_b_v(request.ranks, request.micro_batches);
@@ -72,7 +99,9 @@ void add_block(const SearchedRequest& request, const TrainingOrder& layout, Best
   best.add({"building block", times.makespan_s, times.span_s, within(times, request.memory_limit)}, std::move(order));
   std::vector<double> limit = times.peak_activations;
   for (std::size_t r = 0; r < request.memory_limit.size(); ++r) limit[r] = std::min(limit[r], request.memory_limit[r]);
-  add_lists(request, layout, limit, best);
+  Attempts lists;
+  add_lists(lists, request, layout, limit);
+  try_all(request, lists, best);
 }
 
 }  // namespace
@@ -135,13 +164,13 @@ SearchedOrder searched_order(const SearchedRequest& request) {
   check_costs(request.costs, static_cast<int>(layout.rank_of.size()));
   check_memory_limit(layout, request.costs, request.memory_limit);
   BestOrder best(request.objective);
-  if (request.kind == "zb-auto")
-    add_zb_auto(request, layout, best);
-  else if (request.kind == "zb-v")
-    add_zb_v(request, layout, best);
-  else
-    add_block(request, layout, best);
-  if (request.kind.starts_with("zb-")) add_lists(request, layout, request.memory_limit, best);
+  if (request.kind.starts_with("zb-")) {
+    Attempts attempts = one ? zb_auto_attempts(request, layout) : zb_v_attempts(request, layout);
+    add_lists(attempts, request, layout, request.memory_limit);
+    try_all(request, attempts, best);
+  } else {
+    try_block(request, layout, best);
+  }
   return best.take();
 }
 

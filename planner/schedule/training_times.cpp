@@ -36,6 +36,10 @@ class Clockwork {
     times_.ranks.resize(order.ranks.size());
     times_.settled.resize(order.ranks.size());
     times_.busy_s.assign(order.ranks.size(), 0);
+    for (std::size_t rank = 0; rank < order.ranks.size(); ++rank) {
+      times_.ranks[rank].reserve(order.ranks[rank].size());
+      times_.settled[rank].reserve(order.ranks[rank].size());
+    }
   }
 
   TrainingTimes run() {

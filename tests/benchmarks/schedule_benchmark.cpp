@@ -71,8 +71,8 @@ void searched_sizes(benchmark::internal::Benchmark* bench) {
     for (const auto& [ranks, micro_batches] : {std::pair{8, 64}, {128, 1024}})
       bench->Args({static_cast<std::int64_t>(kind), ranks, micro_batches});
 }
-BENCHMARK(BM_SearchedOrder)->Apply(searched_sizes)->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_SearchedOrderAndSchedule)->Apply(searched_sizes)->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_SearchedOrder)->Apply(searched_sizes)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(BM_SearchedOrderAndSchedule)->Apply(searched_sizes)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 /// 8 ranks of 2 chunks, 16 micro-batches, room for half of what 1F1B holds.
 void BM_AutoOrder(benchmark::State& state) {

@@ -58,6 +58,23 @@ TEST(SearchedOrder, TakesAsLongAsItSays) {
   }
 }
 
+// Large enough for attempts to run side by side: whichever ends first, the outcome is one.
+TEST(SearchedOrder, IsTheSameHoweverThreadsAreScheduled) {
+  for (const std::string& kind : searched_names()) {
+    tests::TrainingRandom random(11);
+    SearchedRequest request{.kind = kind, .ranks = 16, .micro_batches = 1100};
+    request.costs = tests::random_training(random, request.ranks * chunks_of_searched(kind));
+    const SearchedOrder first = searched_order(request);
+    EXPECT_EQ(order_faults(first.order), std::vector<std::string>{}) << kind;
+    for (int again = 0; again < 3; ++again) {
+      const SearchedOrder found = searched_order(request);
+      EXPECT_EQ(found.winner, first.winner) << kind;
+      EXPECT_EQ(found.tried, first.tried) << kind;
+      EXPECT_TRUE(found.order == first.order) << kind;
+    }
+  }
+}
+
 TEST(SearchedOrder, NeedsNoBubbleInItsSpanWithRoomForTwoPipelines) {
   // 4 equal stages, 16 micro-batches of 3: at room for 2p the span is work alone, 48; the last rank starts after 3.
   SearchedRequest request{"zb-auto", 4, 16, uniform_costs(4, {1, 1, 1, 0, 1}), {8, 8, 8, 8}, Objective::barrier};
