@@ -3,7 +3,6 @@
 #include <time.h>
 
 #include <algorithm>
-#include <vector>
 
 #include "exec/seeded_values.h"
 #include "kernels/host/operations.h"
@@ -29,17 +28,14 @@ Yardstick::Yardstick() : in_(kRows * kInputs), weight_(kOutputs * kInputs), out_
   fill_uniform(weight_.data(), weight_.size(), stream(0, {1}), 0.0f, 1.0f);
 }
 
-double Yardstick::median_s(std::size_t runs) {
-  const auto product = [this] {
+double Yardstick::glance_s() {
+  const auto product_s = [this] {
     const RunTime start = thread_time();
     kernels::host::operations().linear(in_.data(), weight_.data(), nullptr, kRows, kInputs, kOutputs, out_.data());
     return (thread_time() - start).processor_s;
   };
-  product();
-  std::vector<double> seconds(runs);
-  std::ranges::generate(seconds, product);
-  std::ranges::nth_element(seconds, seconds.begin() + static_cast<std::ptrdiff_t>(runs / 2));
-  return seconds[runs / 2];
+  product_s();
+  return product_s();
 }
 
 RunTime& RunTime::operator+=(const RunTime& other) {

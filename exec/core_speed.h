@@ -2,9 +2,10 @@
 //
 // Cores that share silicon with others (SMT siblings, other virtual machines, a power limit) change their speed for
 // seconds or minutes, each for itself: one of two was seen 15 % slower for half a minute while the other kept its
-// speed. A profile therefore notes the yardstick of the cores that it was measured on, and a run holds its own cores
-// against that. The work is what fills most of a layer, a matrix product that stays in cache: [64, 256] by the
-// transpose of [512, 256]. Over minutes on such a machine, a layer's time spread by 33 % and its ratio to this by 15 %.
+// speed. A profile therefore notes the yardstick of the cores that it was measured on, taken between its operations,
+// and a run holds the yardstick between its own operations against that. The work is what fills most of a layer, a
+// matrix product that stays in cache: [64, 256] by the transpose of [512, 256]. Over minutes on such a machine, a
+// layer's time spread by 33 % and its ratio to this by 15 %.
 #pragma once
 
 #include "kernels/host/buffer.h"
@@ -15,14 +16,12 @@ namespace ppplan::exec {
 class Yardstick {
  public:
   Yardstick();
-  /// Of the calling thread's processor time: the median of 31 products, after one that is not counted.
-  double seconds() { return median_s(31); }
-  /// The same of one product: half a millisecond, short enough to look between two operations.
-  double glance_s() { return median_s(1); }
+  /// Processor time of the calling thread for one product, after one that is not counted: a millisecond for both, short
+  /// enough to look between two operations. It is longer while other cores fetch from memory, as operations are: means
+  /// of glances compare only when they were taken amid the same kind of work.
+  double glance_s();
 
  private:
-  double median_s(std::size_t runs);
-
   kernels::host::Buffer in_, weight_, out_;
 };
 

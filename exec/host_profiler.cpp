@@ -24,14 +24,14 @@ namespace ppplan::exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// One run of a point, and how fast its core was just before.
+// One run of a point, and how fast its core was around that time.
 struct Sample {
   RunTime time;
   double yardstick_s = 0;
 };
 using Samples = std::vector<std::vector<Sample>>;  // [point]
 
-constexpr int kMeasuredRuns = 2;           // of a point in one round, after one that is not counted
+constexpr int kMeasuredRuns = 2;           // of a point in one round, each behind a glance, after one not counted
 constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
 constexpr int kMessages = 16;              // of each size in one round
 
@@ -49,6 +49,19 @@ double median_yardstick_s(const Samples& samples) {
     for (const Sample& run : runs) seconds.push_back(run.yardstick_s);
   }
   return quantile(std::move(seconds), 0.5);
+}
+
+// Gives every sample the mean of all yardsticks: one glance is half a millisecond, and a core's speed lasts seconds.
+void even_out(Samples& samples) {
+  double sum_s = 0;
+  std::size_t count = 0;
+  for (const auto& runs : samples) {
+    for (const Sample& run : runs) sum_s += run.yardstick_s;
+    count += runs.size();
+  }
+  for (auto& runs : samples) {
+    for (Sample& run : runs) run.yardstick_s = sum_s / static_cast<double>(count);
+  }
 }
 
 // Processor times as they would be on a core with that yardstick.
@@ -151,15 +164,17 @@ class Profiler {
       for (std::size_t i = 0; i < some.size(); ++i) {
         const ProfilePoint& point = points_[some[i]];
         together.arrive_and_wait();
-        const double yardstick_s = yardsticks_[core].seconds();
         probes_[core]->run(point);
-        for (int run = 0; run < kMeasuredRuns; ++run)
+        for (int run = 0; run < kMeasuredRuns; ++run) {
+          const double yardstick_s = yardsticks_[core].glance_s();
           seconds[core][i].push_back({probes_[core]->run(point), yardstick_s});
+        }
         // A core that is done keeps its work up until all are, so that none measures beside an idle one.
         for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
       }
     });
-    for (const Samples& of_core : seconds) {
+    for (Samples& of_core : seconds) {
+      even_out(of_core);
       for (std::size_t i = 0; i < some.size(); ++i) {
         into[some[i]].insert(into[some[i]].end(), of_core[i].begin(), of_core[i].end());
       }
