@@ -52,9 +52,10 @@ StageComparison compare_device(const std::string& name, std::size_t device, cons
 
 }  // namespace
 
-bool Comparison::holds(double tolerance) const {
-  const bool covered = min_makespan_s <= predicted_makespan_s && predicted_makespan_s <= max_makespan_s;
-  return covered || std::abs(error_fraction) <= tolerance;
+bool Comparison::within(double tolerance) const { return std::abs(error_fraction) <= tolerance; }
+
+bool Comparison::covered() const {
+  return min_makespan_s <= predicted_makespan_s && predicted_makespan_s <= max_makespan_s;
 }
 
 Comparison compare(const schedule::Schedule& schedule, const traces::Timeline& predicted,

@@ -15,4 +15,8 @@ std::string report_text(const BubbleReport& report);
 /// A row per stage: predicted and measured busy and idle time, and the error; then makespan and bubble of both sides.
 std::string comparison_text(const Comparison& comparison);
 
+/// "PASS: the median of 5 runs is +2.0 % off the prediction (tolerance 10 %)"; where only the repeats' own spread lets
+/// it pass, says so.
+std::string verdict_text(const Comparison& comparison, bool passes, int repeats, double tolerance);
+
 }  // namespace ppplan::report

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "planner/input/input_error.h"
+#include "planner/report/report_text.h"
 #include "tests/report/example_schedules.h"
 
 namespace ppplan::report {
@@ -56,6 +57,20 @@ TEST_F(ComparisonOfForward, HoldsWithinToleranceOrWithinTheRepeats) {
   EXPECT_TRUE(compare(schedule_, predicted_, around).holds(0.1));  // off by 60 %, but the repeats span it
   const std::vector<traces::Timeline> below = {stretched(predicted_, 0.7)};
   EXPECT_FALSE(compare(schedule_, predicted_, below).holds(0.1));
+}
+
+TEST_F(ComparisonOfForward, SaysWhereOnlyTheSpreadLetsItPass) {
+  const std::vector<traces::Timeline> around = {stretched(predicted_, 0.9), stretched(predicted_, 1.6),
+                                                stretched(predicted_, 1.7)};
+  EXPECT_EQ(verdict_text(compare(schedule_, predicted_, around), true, 3, 0.1),
+            "PASS: the median of 3 runs is +60.0 % off the prediction (tolerance 10 %; repeats spread so far that they "
+            "cover it)\n");
+  const std::vector<traces::Timeline> near = {stretched(predicted_, 1.02)};
+  EXPECT_EQ(verdict_text(compare(schedule_, predicted_, near), true, 1, 0.1),
+            "PASS: the median of 1 runs is +2.0 % off the prediction (tolerance 10 %)\n");
+  const std::vector<traces::Timeline> above = {stretched(predicted_, 1.2)};
+  EXPECT_EQ(verdict_text(compare(schedule_, predicted_, above), false, 1, 0.1),
+            "FAIL: the median of 1 runs is +20.0 % off the prediction (tolerance 10 %)\n");
 }
 
 TEST_F(ComparisonOfForward, OfATimelineWithItselfIsExact) {

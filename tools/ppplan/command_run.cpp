@@ -135,9 +135,7 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
 }
 
 std::string verdict_line(const Flags& flags, const Execution& execution, bool holds) {
-  const auto& c = execution.comparison;
-  std::string out = fmt::format("{}: the median of {} runs is {:+.1f} % off the prediction (tolerance {:.0f} %)\n",
-                                holds ? "PASS" : "FAIL", flags.repeats, 100 * c.error_fraction, 100 * flags.tolerance);
+  std::string out = report::verdict_text(execution.comparison, holds, flags.repeats, flags.tolerance);
   if (execution.outputs_match)
     out += *execution.outputs_match
                ? fmt::format("outputs equal those of one device{}\n", flags.backend == "host" ? ", bit for bit" : "")

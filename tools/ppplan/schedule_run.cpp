@@ -109,9 +109,7 @@ std::string training_lines(const TrainedSchedule& result) {
 }
 
 std::string verdict_line(const ScheduleRunFlags& flags, const TrainedSchedule& result) {
-  return fmt::format("\n{}: the median of {} runs is {:+.1f} % off the prediction (tolerance {:.0f} %)\n",
-                     holds(flags, result) ? "PASS" : "FAIL", flags.repeats,
-                     100 * result.execution.comparison.error_fraction, 100 * flags.tolerance);
+  return "\n" + report::verdict_text(result.execution.comparison, holds(flags, result), flags.repeats, flags.tolerance);
 }
 
 }  // namespace
