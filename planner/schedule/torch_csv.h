@@ -8,7 +8,6 @@
 // REDUCE_GRAD, which have no micro-batch.
 #pragma once
 
-#include <compare>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,7 +38,7 @@ struct TorchAction {
   int stage = -1;        // -1 of an overlap
   int micro_batch = -1;  // -1 of an overlap and of what has none
   std::vector<TorchAction> parts;
-  auto operator<=>(const TorchAction&) const = default;
+  bool operator==(const TorchAction&) const = default;
 };
 
 /// "0F3", "(0F3;7B1)OVERLAP_F_B".
