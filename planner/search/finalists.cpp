@@ -19,20 +19,37 @@ bool same_cut(const Candidate& a, const Candidate& b) {
   return a.parallel == b.parallel && a.partition == b.partition && a.order == b.order;
 }
 
+bool same_setting(const Candidate& a, const Candidate& b) {
+  return a.parallel == b.parallel && a.micro_batching == b.micro_batching;
+}
+
+bool same_plan(const Candidate& a, const Candidate& b) { return same_cut(a, b) && same_setting(a, b); }
+
+template <typename Same>
+bool holds(const std::vector<Candidate>& all, const Candidate& candidate, Same same) {
+  return std::any_of(all.begin(), all.end(), [&](const Candidate& c) { return same(c, candidate); });
+}
+
+template <typename Same>
+std::vector<Candidate> first_distinct(const std::vector<Candidate>& ranked, std::size_t most, Same same) {
+  std::vector<Candidate> chosen;
+  for (const Candidate& candidate : ranked) {
+    if (chosen.size() == most) break;
+    if (!holds(chosen, candidate, same)) chosen.push_back(candidate);
+  }
+  return chosen;
+}
+
 }  // namespace
 
 std::vector<Candidate> finalists(const std::vector<Candidate>& ranked, int top) {
-  std::vector<Candidate> chosen;
-  const auto known = [&](const Candidate& candidate) {
-    return std::any_of(chosen.begin(), chosen.end(), [&](const Candidate& c) { return same_cut(c, candidate); });
-  };
-  for (const Candidate& candidate : ranked) {
-    if (chosen.size() == 2 * static_cast<std::size_t>(top)) break;
-    if (!known(candidate)) chosen.push_back(candidate);
-  }
+  const std::size_t most = 2 * static_cast<std::size_t>(std::max(top, least_top));
+  std::vector<Candidate> chosen = first_distinct(ranked, most, same_cut);
+  for (const Candidate& candidate : first_distinct(ranked, most, same_setting))
+    if (!holds(chosen, candidate, same_plan)) chosen.push_back(candidate);
   const auto pipeline =
       std::find_if(ranked.begin(), ranked.end(), [](const Candidate& c) { return c.parallel.pp > 1; });
-  if (pipeline != ranked.end() && !known(*pipeline)) chosen.push_back(*pipeline);
+  if (pipeline != ranked.end() && !holds(chosen, *pipeline, same_cut)) chosen.push_back(*pipeline);
   return chosen;
 }
 
@@ -69,12 +86,15 @@ std::vector<spec::Plan> ranked_plans(const Question& question, std::vector<spec:
   std::vector<Candidate> order;
   for (const spec::Plan& plan : plans) order.push_back(candidate_of(plan, first_partition(question, plan.parallel.pp)));
   rank(order, question.request.workload);
+  order = first_distinct(order, order.size(), same_cut);
   std::vector<spec::Plan> ranked;
   for (const Candidate& candidate : order)
     for (spec::Plan& plan : plans)
       if (plan.parallel == candidate.parallel && plan.partition == candidate.partition &&
-          order_of(plan) == candidate.order)
+          plan.micro_batching == candidate.micro_batching && order_of(plan) == candidate.order) {
         ranked.push_back(std::move(plan));
+        break;
+      }
   return ranked;
 }
 
