@@ -119,11 +119,7 @@ std::vector<spec::Plan> top_plans(std::vector<spec::Plan> ranked, std::size_t to
 void answer(const Question& question, const std::vector<Candidate>& ranked, const Evaluator& simulate,
             const std::atomic<bool>& stop, Result& result) {
   const Evaluator evaluate = stop ? Evaluator() : simulate;
-  std::vector<spec::Plan> plans;
-  for (const Candidate& candidate : finalists(ranked, question.request.top))
-    plans.push_back(finished_plan(question, candidate));
-  simulate_all(plans, evaluate, result.counts);
-  plans = ranked_plans(question, std::move(plans));
+  std::vector<spec::Plan> plans = simulated_finalists(question, ranked, evaluate, result.counts);
   climb(question, plans, evaluate, result.counts);
   result.plans = top_plans(std::move(plans), static_cast<std::size_t>(question.request.top));
   add_warnings(question, result.plans);
