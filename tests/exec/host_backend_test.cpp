@@ -175,6 +175,30 @@ TEST(HostBackend, RefusesStagesThatDoNotFitTheModel) {
   EXPECT_THROW(HostBackend(run_of(odd, {1, 1}, batches, 1)), input::InputError);
 }
 
+// Rather than to compute something else under the model's name.
+TEST(HostBackend, RefusesLayersThatItsKernelsDoNotCompute) {
+  const auto batches = exec::prefill_micro_batches({{1, 2, 0, true}}, 1);
+  const auto refused = [&](const auto& change) {
+    spec::ModelSpec model = small_model(2);
+    change(model.layers[1]);
+    try {
+      HostBackend backend(run_of(model, {1, 1}, batches, 1));
+    } catch (const input::InputError& error) {
+      return std::string(error.what());
+    }
+    return std::string();
+  };
+  using testing::HasSubstr;
+  EXPECT_THAT(refused([](spec::Layer& layer) { layer.attention.kind = spec::AttentionKind::mla; }),
+              HasSubstr("/layers/1: expected a layer that the kernels here compute"));
+  for (const auto part : {&spec::Attention::sinks, &spec::Attention::output_gate, &spec::Attention::output_bias})
+    EXPECT_NE(refused([&](spec::Layer& layer) { layer.attention.*part = true; }), "");
+  for (const auto part :
+       {&spec::FeedForward::shared_gate, &spec::FeedForward::router_bias, &spec::FeedForward::expert_bias})
+    EXPECT_NE(refused([&](spec::Layer& layer) { layer.feed_forward.*part = true; }), "");
+  EXPECT_EQ(refused([](spec::Layer& layer) { layer.attention.window = 0; }), "");
+}
+
 TEST(HostBackend, RefusesWhatMemoryCannotHold) {
   auto model = small_model(2);
   model.vocabulary = 2000000000;
