@@ -34,8 +34,8 @@ Schedule side_by_side(const std::vector<double>& seconds, double alone_fraction)
 
 std::vector<double> ends_s(const Schedule& schedule) {
   std::vector<double> out;
-  for (const traces::Span& span : simulate(std::array{schedule}, tests::private_links(6, rate))[0].spans)
-    out.push_back(span.end_s);
+  const std::vector<traces::Timeline> simulated = simulate(std::array{schedule}, tests::private_links(6, rate));
+  for (const traces::Span& span : simulated.front().spans) out.push_back(span.end_s);
   return out;
 }
 
