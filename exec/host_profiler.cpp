@@ -24,7 +24,7 @@ namespace ppplan::exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// One run of a point, and how fast its core was around that time.
+// One run of a point, and how fast its core was just before.
 struct Sample {
   RunTime time;
   double yardstick_s = 0;
@@ -51,23 +51,9 @@ double median_yardstick_s(const Samples& samples) {
   return quantile(std::move(seconds), 0.5);
 }
 
-// Gives every sample the mean of all yardsticks: one glance is half a millisecond, and a core's speed lasts seconds.
-void even_out(Samples& samples) {
-  double sum_s = 0;
-  std::size_t count = 0;
-  for (const auto& runs : samples) {
-    for (const Sample& run : runs) sum_s += run.yardstick_s;
-    count += runs.size();
-  }
-  for (auto& runs : samples) {
-    for (Sample& run : runs) run.yardstick_s = sum_s / static_cast<double>(count);
-  }
-}
-
-// Processor times as they would be on a core with that yardstick.
-std::vector<double> seconds_at(double yardstick_s, const std::vector<Sample>& runs) {
+std::vector<double> processor_seconds(const std::vector<Sample>& runs) {
   std::vector<double> seconds;
-  for (const Sample& run : runs) seconds.push_back(run.time.processor_s * yardstick_s / run.yardstick_s);
+  for (const Sample& run : runs) seconds.push_back(run.time.processor_s);
   return seconds;
 }
 
@@ -173,8 +159,7 @@ class Profiler {
         for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
       }
     });
-    for (Samples& of_core : seconds) {
-      even_out(of_core);
+    for (const Samples& of_core : seconds) {
       for (std::size_t i = 0; i < some.size(); ++i) {
         into[some[i]].insert(into[some[i]].end(), of_core[i].begin(), of_core[i].end());
       }
@@ -212,18 +197,17 @@ class Profiler {
   }
 
   void add_operations(traces::Profile& profile) const {
-    const double alone_yardstick_s = median_yardstick_s(alone_);
     profile.yardstick_s = median_yardstick_s(loaded_);
-    profile.alone_yardstick_s = alone_yardstick_s;
+    profile.alone_yardstick_s = median_yardstick_s(alone_);
     profile.busy_cores = static_cast<int>(options_.cores.size());
     for (std::size_t i = 0; i < points_.size(); ++i) {
       traces::Operation operation = operation_of(options_.model, points_[i]);
-      const std::vector<double> seconds = seconds_at(profile.yardstick_s, loaded_[i]);
+      const std::vector<double> seconds = processor_seconds(loaded_[i]);
       operation.median_s = quantile(seconds, 0.5);
       operation.p10_s = quantile(seconds, 0.1);
       operation.p90_s = quantile(seconds, 0.9);
       operation.repeats = static_cast<int>(seconds.size());
-      operation.alone_s = quantile(seconds_at(alone_yardstick_s, alone_[i]), 0.5);
+      operation.alone_s = quantile(processor_seconds(alone_[i]), 0.5);
       profile.operations.push_back(std::move(operation));
     }
   }

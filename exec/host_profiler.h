@@ -5,9 +5,9 @@
 // random order, round after round, so that drift of a shared machine spreads over all of them. Times are processor
 // times of the thread, which other processes don't lengthen; how much of the cores those took meanwhile stands in
 // machine["share_of_other_processes"]. Between operations a core glances at its yardstick (core_speed.h), as a run
-// does; each time is stated for the cores' median speed, yardstick_s, by the mean of its core's glances over some
-// points, so that a core that was slow for a while doesn't lengthen the operations that it happened to run. Messages
-// (link "memory") are measured as in link_probe.h when there are two cores.
+// does; yardstick_s is the median of the glances. Times are not corrected by them: a glance hangs on what the other
+// cores fetch just then, and correcting spread the times by a third. Messages (link "memory") are measured as in
+// link_probe.h when there are two cores.
 #pragma once
 
 #include <cstdint>

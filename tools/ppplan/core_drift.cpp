@@ -29,7 +29,7 @@ std::string per_stage(const std::vector<double>& fractions) {
 std::string cores(const CoreDrift& drift) {
   std::vector<double> speeds;
   for (const double slowdown : drift.slowdown) speeds.push_back(1 / slowdown);
-  return fmt::format("at {} of the speed that the profile saw; others took {} of them", per_stage(speeds),
+  return fmt::format("at about {} of the speed that the profile saw; others took {} of them", per_stage(speeds),
                      per_stage(drift.share_of_others));
 }
 
@@ -37,13 +37,14 @@ std::string cores(const CoreDrift& drift) {
 
 std::vector<double> CoreDrift::factors() const {
   std::vector<double> out;
-  for (std::size_t s = 0; s < slowdown.size(); ++s) out.push_back(slowdown[s] / (1 - share_of_others[s]));
+  for (const double share : share_of_others) out.push_back(1 / (1 - share));
   return out;
 }
 
 bool CoreDrift::trusted() const {
-  const auto near = [](double factor) { return std::abs(std::log(factor)) <= std::log(1 + most); };
-  return !slowdown.empty() && std::ranges::all_of(factors(), near);
+  for (std::size_t s = 0; s < slowdown.size(); ++s)
+    if (std::abs(std::log(slowdown[s] / (1 - share_of_others[s]))) > std::log(1 + most)) return false;
+  return !slowdown.empty();
 }
 
 double yardstick_then_s(const spec::Provenance& times, int others) {
@@ -57,10 +58,10 @@ std::vector<CoreReading> core_readings(const spec::Provenance& times,
                                        const std::vector<exec::RunTime>& computed) {
   std::vector<CoreReading> out;
   for (std::size_t s = 0; s < computed.size(); ++s) {
-    double slowdowns = 0;
+    std::vector<double> slowdowns;
     for (const exec::SpeedSample& glance : glances[s])
-      slowdowns += glance.yardstick_s / yardstick_then_s(times, glance.others);
-    out.push_back({slowdowns / static_cast<double>(glances[s].size()), computed[s].share_of_others()});
+      slowdowns.push_back(glance.yardstick_s / yardstick_then_s(times, glance.others));
+    out.push_back({median(std::move(slowdowns)), computed[s].share_of_others()});
   }
   return out;
 }
@@ -95,7 +96,7 @@ std::string drift_text(const CoreDrift& drift, double measured_makespan_s) {
   if (drift.slowdown.empty()) return "";
   const std::string what = fmt::format("cores               {}\n{:20}", cores(drift), "");
   if (!drift.trusted()) return what + "too far off to predict for: profile anew, and run on an idle machine\n";
-  return what + fmt::format("predicted for that; for idle cores as fast as then {}, {:+.1f} % off\n",
+  return what + fmt::format("predicted for what others took; for idle cores {}, {:+.1f} % off\n",
                             report::time_text(drift.profiled_makespan_s),
                             100 * (measured_makespan_s / drift.profiled_makespan_s - 1));
 }

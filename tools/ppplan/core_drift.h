@@ -11,7 +11,7 @@ namespace ppplan::tools {
 
 /// One core during one repeat.
 struct CoreReading {
-  double slowdown = 1;         // yardstick now / then, the mean over the repeat
+  double slowdown = 1;         // yardstick now / then, the median over the repeat: true to about a quarter
   double share_of_others = 0;  // of its time while it computed
 };
 
@@ -28,8 +28,9 @@ struct CoreDrift {
   static constexpr double most = 0.4;
   std::vector<double> slowdown;         // [stage]: yardstick now / then, the median over repeats; empty = not known
   std::vector<double> share_of_others;  // [stage]: the median over repeats
-  double profiled_makespan_s = 0;       // predicted for cores as fast as then
-  /// [stage]: by what everything takes longer than on idle cores as fast as then.
+  double profiled_makespan_s = 0;       // predicted for idle cores
+  /// [stage]: by what everything takes longer than on idle cores, for what others took. The slowdown is told, not
+  /// corrected for: glances read 75 to 127 % where nothing had changed.
   std::vector<double> factors() const;
   /// Known, and no core further off than `most`, faster or slower.
   bool trusted() const;
