@@ -125,15 +125,19 @@ int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
 
 bool is_gpt_oss(const spec::Plan& plan) { return plan.model.architecture == "GptOssForCausalLM"; }
 
+bool has_experts(const spec::Plan& plan) {
+  const auto& layers = plan.model.layers;
+  return std::any_of(layers.begin(), layers.end(),
+                     [](const spec::Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; });
+}
+
 bool on_v2_runner(const spec::Plan& plan) {
   if (!plan.engine.runner.empty()) return plan.engine.runner == "V2";
   // Asked for every stage of every partition, while the answer follows from little of the model.
   static std::mutex mutex;
   static std::map<std::tuple<std::string, std::string, spec::DType, bool, bool>, bool> known;
   const auto& layers = plan.model.layers;
-  const bool experts = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
-    return layer.feed_forward.kind == FeedForwardKind::moe;
-  });
+  const bool experts = has_experts(plan);
   const bool hybrid = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
     return layer.attention.kind == AttentionKind::linear;
   });
@@ -166,9 +170,8 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   const bool narrow = plan.model.kv_dtype == spec::DType::fp8 && major != hopper;
   if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules) > 0) return 0;
   const int largest = std::min(plan.micro_batching.max_num_seqs, graph_tokens(plan, rules));
-  const int sizes = plan.engine.enforce_eager
-                        ? 1
-                        : captured_sizes(largest, static_cast<int>(rules.value("cuda_graph_eights_below")));
+  const int sizes =
+      plan.engine.enforce_eager ? 1 : captured_sizes(largest, static_cast<int>(rules.value("cuda_graph_eights_below")));
   return bytes(rules.value("flashinfer_workspace_bytes") + sizes * rules.value("flashinfer_size_bytes"));
 }
 

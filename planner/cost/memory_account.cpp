@@ -123,9 +123,9 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
   const std::int64_t memory = smallest(plan, stage, [](const spec::Device& d) { return d.memory_bytes; });
   const bool large = static_cast<double>(memory) >= rules.value("large_card_bytes");
   Beside out;
-  if (is_gpt_oss(plan))
+  if (has_experts(plan))
     out.warm_up_bytes =
-        bytes(rules.value("gpt_oss_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
+        bytes(rules.value("experts_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
               out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules) + flashinfer_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;

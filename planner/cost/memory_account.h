@@ -9,7 +9,8 @@
 //   beyond that, on the last stage cuda_graph  of the budget since 0.21, beside it before and with model runner V2
 //   (activation_memory.h) reserve     corrections that a measured start-up gave for the stage, or for all stages other
 //   CUDA context, communicators (communicator_memory.h), CUDA graphs where they are beside the budget, and
-//               for gpt-oss since 0.17 what the sampler's second run, after KV cache and graphs, reserves beyond that
+//               for models with experts since 0.14 what the sampler's second run, after KV cache and graphs, reserves
+//               beyond that
 //   kv          budget - all of the above but `other`
 //   blocks      floor of kv over the bytes of a block                 (engines/kv_groups.h)
 //   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other); in 0.14 and

@@ -45,7 +45,7 @@ double at_or(const std::vector<double>& values, std::size_t index, double otherw
 
 }  // namespace
 
-BlockTable::BlockTable(const PartitionProblem& problem) {
+BlockTable::BlockTable(const PartitionProblem& problem) : limit_s_(problem.limit_s) {
   read_stages(problem);
   read_blocks(problem);
 }
@@ -59,9 +59,11 @@ void BlockTable::read_stages(const PartitionProblem& problem) {
   expect_size("fixed_s", problem.fixed_s.size(), count, "stage", true);
   expect_size("fixed_bytes", problem.fixed_bytes.size(), count, "stage", true);
   expect_size("capacity_bytes", problem.capacity_bytes.size(), count, "stage", !capped_);
+  expect_size("limited_s", problem.limited_s.size(), problem.layer_s.size(), "row of layer_s", true);
+  expect_size("fixed_limited_s", problem.fixed_limited_s.size(), count, "stage", true);
   for (std::size_t s = 0; s < count; ++s) {
     const Stage stage{problem.kind[s], at_or(problem.fixed_s, s, 0), at_or(problem.fixed_bytes, s, 0),
-                      at_or(problem.capacity_bytes, s, infinity)};
+                      at_or(problem.capacity_bytes, s, infinity), at_or(problem.fixed_limited_s, s, 0)};
     const std::string place = fmt::format("stage {}", s);
     if (stage.kind < 0 || stage.kind >= kinds_)
       throw input::InputError("partition", place, fmt::format("a kind below {}", kinds_),
@@ -77,6 +79,7 @@ void BlockTable::read_stages(const PartitionProblem& problem) {
 void BlockTable::read_blocks(const PartitionProblem& problem) {
   const std::size_t layers = problem.layer_s.front().size();
   for (const auto& row : problem.layer_s) expect_size("layer_s", row.size(), layers, "layer", false);
+  for (const auto& row : problem.limited_s) expect_size("limited_s", row.size(), layers, "layer", false);
   expect_size("layer_bytes", problem.layer_bytes.size(), layers, "layer", true);
   expect_size("cut_allowed", problem.cut_allowed.size(), layers, "layer", true);
   first_layer_.reserve(layers + 1);
@@ -84,12 +87,18 @@ void BlockTable::read_blocks(const PartitionProblem& problem) {
     if (layer == 0 || problem.cut_allowed.empty() || problem.cut_allowed[layer])
       first_layer_.push_back(static_cast<int>(layer));
   first_layer_.push_back(static_cast<int>(layers));
-  prefix_s_.resize(problem.layer_s.size() * first_layer_.size());
-  for (std::size_t k = 0; k < problem.layer_s.size(); ++k)
-    sum_at(problem.layer_s[k], first_layer_, "layer_s", prefix_s_.data() + k * first_layer_.size());
+  prefix_s_ = summed_rows(problem.layer_s, "layer_s");
+  limited_s_ = summed_rows(problem.limited_s, "limited_s");
   if (!capped_) return;
   bytes_.resize(first_layer_.size());
   sum_at(problem.layer_bytes, first_layer_, "layer_bytes", bytes_.data());
+}
+
+std::vector<double> BlockTable::summed_rows(const std::vector<std::vector<double>>& rows, const char* name) const {
+  std::vector<double> sums(rows.size() * first_layer_.size());
+  for (std::size_t k = 0; k < rows.size(); ++k)
+    sum_at(rows[k], first_layer_, name, sums.data() + k * first_layer_.size());
+  return sums;
 }
 
 int BlockTable::reach(int stage, int begin, int limit, double bottleneck_s) const {
@@ -102,13 +111,13 @@ int BlockTable::reach(int stage, int begin, int limit, double bottleneck_s) cons
     else
       high = middle - 1;
   }
-  if (low == begin || fits_memory(stage, begin, low)) return low;
-  // Time would allow `low`, memory does not: it decides alone below it.
+  if (low == begin || fits_caps(stage, begin, low)) return low;
+  // The bottleneck would allow `low`, the caps do not: they decide alone below it.
   high = low - 1;
   low = begin;
   while (low < high) {
     const int middle = low + (high - low + 1) / 2;
-    if (fits_memory(stage, begin, middle))
+    if (fits_caps(stage, begin, middle))
       low = middle;
     else
       high = middle - 1;
@@ -134,18 +143,23 @@ std::vector<int> BlockTable::maybe_heavy(int kind, double bottleneck_s) const {
   double most_fixed_s = 0;
   double most_fixed_bytes = -infinity;
   double least_capacity = infinity;
+  double most_limited_s = 0;
   for (const Stage& stage : stages_)
     if (stage.kind == kind) {
+      most_limited_s = std::max(most_limited_s, stage.fixed_limited_s);
       most_fixed_s = std::max(most_fixed_s, stage.fixed_s);
       most_fixed_bytes = std::max(most_fixed_bytes, stage.fixed_bytes);
       least_capacity = std::min(least_capacity, stage.capacity_bytes);
     }
   std::vector<int> found;
   const double* prefix = row(kind);
+  const double* limited =
+      limited_s_.empty() ? nullptr : limited_s_.data() + static_cast<std::size_t>(kind) * first_layer_.size();
   for (int b = 0; b < blocks(); ++b) {
     const auto at = static_cast<std::size_t>(b);
     if (most_fixed_s + (prefix[b + 1] - prefix[b]) > bottleneck_s ||
-        (capped_ && most_fixed_bytes + (bytes_[at + 1] - bytes_[at]) > least_capacity))
+        (capped_ && most_fixed_bytes + (bytes_[at + 1] - bytes_[at]) > least_capacity) ||
+        (limited && most_limited_s + (limited[b + 1] - limited[b]) > limit_s_))
       found.push_back(b);
   }
   return found;

@@ -3,7 +3,8 @@
 //
 //   seconds(s, b, e) = fixed_s[s] + (P[e] - P[b]),   P = prefix sums in double of the row of layer_s that stage s uses
 //   bytes(s, b, e)   = fixed_bytes[s] + (M[e] - M[b])
-// Both are monotone in b and e even after rounding, which is what the exact search rests on. Runs are half-open [b, e).
+//   limited(s, b, e) = fixed_limited_s[s] + (Q[e] - Q[b]),   Q = prefix sums of the row of limited_s
+// All are monotone in b and e even after rounding, which is what the exact search rests on. Runs are half-open [b, e).
 #pragma once
 
 #include <vector>
@@ -29,14 +30,19 @@ class BlockTable {
     const Stage& it = stages_[static_cast<std::size_t>(stage)];
     return it.fixed_s + (row(it.kind)[end] - row(it.kind)[begin]);
   }
-  bool fits_memory(int stage, int begin, int end) const {
+  /// Without a limit: 0.
+  double limited_s(int stage, int begin, int end) const {
+    if (limited_s_.empty()) return 0;
     const Stage& it = stages_[static_cast<std::size_t>(stage)];
-    return !capped_ ||
-           it.fixed_bytes + (bytes_[static_cast<std::size_t>(end)] - bytes_[static_cast<std::size_t>(begin)]) <=
-               it.capacity_bytes;
+    const double* sums = limited_s_.data() + static_cast<std::size_t>(it.kind) * first_layer_.size();
+    return it.fixed_limited_s + (sums[end] - sums[begin]);
+  }
+  /// Memory and the limit, which hold at every bottleneck.
+  bool fits_caps(int stage, int begin, int end) const {
+    return fits_memory(stage, begin, end) && limited_s(stage, begin, end) <= limit_s_;
   }
   bool fits(int stage, int begin, int end, double bottleneck_s) const {
-    return seconds(stage, begin, end) <= bottleneck_s && fits_memory(stage, begin, end);
+    return seconds(stage, begin, end) <= bottleneck_s && fits_caps(stage, begin, end);
   }
   /// Largest end <= limit such that [begin, end) fits; `begin` when not even one block does.
   int reach(int stage, int begin, int limit, double bottleneck_s) const;
@@ -53,15 +59,25 @@ class BlockTable {
     double fixed_s = 0;
     double fixed_bytes = 0;
     double capacity_bytes = 0;
+    double fixed_limited_s = 0;
   };
+  bool fits_memory(int stage, int begin, int end) const {
+    const Stage& it = stages_[static_cast<std::size_t>(stage)];
+    return !capped_ ||
+           it.fixed_bytes + (bytes_[static_cast<std::size_t>(end)] - bytes_[static_cast<std::size_t>(begin)]) <=
+               it.capacity_bytes;
+  }
+  std::vector<double> summed_rows(const std::vector<std::vector<double>>& rows, const char* name) const;
   void read_stages(const PartitionProblem& problem);
   void read_blocks(const PartitionProblem& problem);
   std::vector<int> maybe_heavy(int kind, double bottleneck_s) const;
 
   std::vector<Stage> stages_;
-  std::vector<int> first_layer_;  // [blocks + 1]
-  std::vector<double> prefix_s_;  // [kind][blocks + 1]
-  std::vector<double> bytes_;     // [blocks + 1], prefix sums; empty without caps
+  std::vector<int> first_layer_;   // [blocks + 1]
+  std::vector<double> prefix_s_;   // [kind][blocks + 1]
+  std::vector<double> bytes_;      // [blocks + 1], prefix sums; empty without caps
+  std::vector<double> limited_s_;  // [kind][blocks + 1], prefix sums; empty without a limit
+  double limit_s_ = 0;
   int kinds_ = 0;
   bool capped_ = false;
 };

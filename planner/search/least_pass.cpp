@@ -21,7 +21,7 @@ std::vector<Step> extended(const BlockTable& table, int stage, const std::vector
     for (int begin = stage; begin < end; ++begin) {
       const double seconds = before[static_cast<std::size_t>(begin)].seconds + table.seconds(stage, begin, end);
       Step& best = after[static_cast<std::size_t>(end)];
-      if (seconds < best.seconds && table.fits_memory(stage, begin, end)) best = {seconds, begin};
+      if (seconds < best.seconds && table.fits_caps(stage, begin, end)) best = {seconds, begin};
     }
   return after;
 }

@@ -3,9 +3,11 @@
 #include <algorithm>
 
 #include "planner/cost/assess.h"
+#include "planner/engines/architecture_rules.h"
 #include "planner/search/build_plan.h"
 #include "planner/search/finalists.h"
 #include "planner/search/partitions.h"
+#include "planner/search/rank.h"
 
 namespace ppplan::search {
 
@@ -26,17 +28,25 @@ std::vector<std::vector<int>> moves(const spec::Plan& plan) {
   return all;
 }
 
+bool gains(const Question& question, const spec::Plan& plan, const spec::Plan& moved) {
+  std::vector<spec::Plan> both{plan, moved};
+  const spec::Plan best = ranked_plans(question, std::move(both)).front();
+  return best.partition == moved.partition && moved.verdict <= plan.verdict &&
+         !indistinguishable(question.request.workload, plan.predicted, moved.predicted);
+}
+
 }  // namespace
 
-void add_neighbours(const Question& question, spec::Plan& plan, const Evaluator& simulate, Counts& counts) {
+std::vector<spec::Plan> add_neighbours(const Question& question, spec::Plan& plan, const Evaluator& simulate,
+                                       Counts& counts) {
   plan.neighbours.clear();
-  if (plan.parallel.pp == 1) return;
   std::vector<spec::Plan> fitting;
+  if (plan.parallel.pp == 1) return fitting;
   for (const auto& partition : moves(plan)) {
     spec::Plan moved = build_plan(question, plan.parallel, plan.micro_batching, partition, order_of(plan));
     cost::assess_memory(moved);
     plan.neighbours.push_back({partition, moved.predicted.kv_tokens, 0, moved.verdict});
-    if (moved.verdict == spec::Verdict::oom) continue;
+    if (moved.verdict == spec::Verdict::oom || !engines::partition_fault(plan.model, partition).empty()) continue;
     cost::assess_times(moved, question.book);
     moved.predicted = cost::analytic(moved);
     fitting.push_back(std::move(moved));
@@ -45,6 +55,18 @@ void add_neighbours(const Question& question, spec::Plan& plan, const Evaluator&
   for (spec::Neighbour& neighbour : plan.neighbours)
     for (const spec::Plan& moved : fitting)
       if (moved.partition == neighbour.partition) neighbour.output_tokens_per_s = moved.predicted.output_tokens_per_s;
+  return fitting;
+}
+
+void climb(const Question& question, std::vector<spec::Plan>& ranked, const Evaluator& simulate, Counts& counts) {
+  std::vector<spec::Plan> moved = add_neighbours(question, ranked.front(), simulate, counts);
+  while (!question.request.partition && !moved.empty()) {
+    spec::Plan best = std::move(ranked_plans(question, std::move(moved)).front());
+    if (!gains(question, ranked.front(), best)) return;
+    add_launch(best);
+    ranked.insert(ranked.begin(), std::move(best));
+    moved = add_neighbours(question, ranked.front(), simulate, counts);
+  }
 }
 
 }  // namespace ppplan::search

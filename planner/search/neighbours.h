@@ -2,12 +2,19 @@
 // one.
 #pragma once
 
+#include <vector>
+
 #include "planner/search/question.h"
 
 namespace ppplan::search {
 
 /// Fills plan.neighbours, predictions by the same evaluator that predicted the plan (closed form when it is empty).
-/// A neighbour that does not fit has no throughput.
-void add_neighbours(const Question& question, spec::Plan& plan, const Evaluator& simulate, Counts& counts);
+/// A neighbour that does not fit has no throughput. Returns those that fit, without a launch line.
+std::vector<spec::Plan> add_neighbours(const Question& question, spec::Plan& plan, const Evaluator& simulate,
+                                       Counts& counts);
+/// The best plan moves by single layers until none gains more than no difference: the evaluator sees what the closed
+/// form that chose the plan does not. `ranked` is best first, before and after; its first has neighbours. A pinned
+/// partition stays.
+void climb(const Question& question, std::vector<spec::Plan>& ranked, const Evaluator& simulate, Counts& counts);
 
 }  // namespace ppplan::search

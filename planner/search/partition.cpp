@@ -63,7 +63,11 @@ std::optional<Partition> optimal_partition(const PartitionProblem& problem) {
   return partition_of(table, reachable);
 }
 
-double bottleneck_s(const PartitionProblem& problem, const std::vector<int>& layers) {
+namespace {
+
+using Seconds = double (BlockTable::*)(int stage, int begin, int end) const;
+
+double slowest_s(const PartitionProblem& problem, const std::vector<int>& layers, Seconds seconds) {
   PartitionProblem uncut = problem;
   uncut.cut_allowed.clear();
   const BlockTable table(uncut);
@@ -71,10 +75,20 @@ double bottleneck_s(const PartitionProblem& problem, const std::vector<int>& lay
   int begin = 0;
   for (int stage = 0; stage < table.stages(); ++stage) {
     const int end = begin + layers.at(static_cast<std::size_t>(stage));
-    slowest = std::max(slowest, table.seconds(stage, begin, end));
+    slowest = std::max(slowest, (table.*seconds)(stage, begin, end));
     begin = end;
   }
   return slowest;
+}
+
+}  // namespace
+
+double bottleneck_s(const PartitionProblem& problem, const std::vector<int>& layers) {
+  return slowest_s(problem, layers, &BlockTable::seconds);
+}
+
+double limited_bottleneck_s(const PartitionProblem& problem, const std::vector<int>& layers) {
+  return slowest_s(problem, layers, &BlockTable::limited_s);
 }
 
 double lower_bound_s(const PartitionProblem& problem) { return lower_bound_s(BlockTable(problem)); }

@@ -19,12 +19,15 @@
 namespace ppplan::search {
 
 struct PartitionProblem {
-  std::vector<std::vector<double>> layer_s;  // [kind][layer], finite, >= 0
-  std::vector<int> kind;                     // [stage] -> row of layer_s
-  std::vector<double> fixed_s;               // [stage]; empty = 0
-  std::vector<double> layer_bytes;           // [layer]; empty = no caps
-  std::vector<double> fixed_bytes;           // [stage]; empty = 0
-  std::vector<double> capacity_bytes;        // [stage]
+  std::vector<std::vector<double>> layer_s;    // [kind][layer], finite, >= 0
+  std::vector<int> kind;                       // [stage] -> row of layer_s
+  std::vector<double> fixed_s;                 // [stage]; empty = 0
+  std::vector<double> layer_bytes;             // [layer]; empty = no caps
+  std::vector<double> fixed_bytes;             // [stage]; empty = 0
+  std::vector<double> capacity_bytes;          // [stage]
+  std::vector<std::vector<double>> limited_s;  // [kind][layer], another time of the same layers; empty = no limit
+  std::vector<double> fixed_limited_s;         // [stage]; empty = 0
+  double limit_s = std::numeric_limits<double>::infinity();
   std::vector<bool> cut_allowed;  // [layer]: may a stage begin at this layer; empty = everywhere; [0] is ignored
 };
 
@@ -41,6 +44,8 @@ std::optional<Partition> optimal_partition(const PartitionProblem& problem);
 
 /// Slowest stage of a given partition (sizes must fit).
 double bottleneck_s(const PartitionProblem& problem, const std::vector<int>& layers);
+/// The same of the times that limit_s holds for.
+double limited_bottleneck_s(const PartitionProblem& problem, const std::vector<int>& layers);
 /// A bound from below that ignores integrality and caps: total work over total speed, and the largest single layer.
 double lower_bound_s(const PartitionProblem& problem);
 

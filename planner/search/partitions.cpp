@@ -6,6 +6,7 @@
 #include "planner/search/kv_capacity.h"
 #include "planner/search/least_pass.h"
 #include "planner/search/stage_problem.h"
+#include "planner/search/time_front.h"
 
 namespace ppplan::search {
 
@@ -32,21 +33,51 @@ std::vector<std::int64_t> demands(const spec::Plan& plan, std::int64_t least, st
   return all;
 }
 
+// Two times that the goal adds up or takes the larger of, and how the first is minimised.
+struct Front {
+  Objective first, second;
+  Optimum optimum;
+};
+
+// All stages together differ between partitions only where devices do.
+std::vector<Front> fronts(spec::Goal goal, bool equal_devices) {
+  std::vector<Front> all;
+  if (goal == spec::Goal::throughput) all.push_back({Objective::prefill, Objective::decode, optimal_partition});
+  if (equal_devices || goal == spec::Goal::max_context) return all;
+  const Objective passed = goal == spec::Goal::ttft ? Objective::prefill : Objective::decode;
+  all.push_back({passed, passed, least_pass_partition});
+  return all;
+}
+
+void add_fronts(Partitions& all, const Question& question, const spec::Plan& plan, const PartitionProblem& capped,
+                bool equal_devices) {
+  for (const Front& front : fronts(question.request.workload.goal, equal_devices)) {
+    PartitionProblem problem = capped;
+    set_times(problem, plan, question.book, front.first);
+    set_limited_times(problem, plan, question.book, front.second);
+    for (const std::vector<int>& partition : time_front(std::move(problem), front.optimum)) add(all, partition);
+  }
+}
+
 void add_thorough(Partitions& all, const Question& question, const spec::Plan& plan, PartitionProblem& problem,
                   const std::vector<double>& kv) {
-  const PartitionProblem capped = with_kv(problem, kv, question.max_model_len);
-  PartitionProblem timed = capped;
+  PartitionProblem timed = with_kv(problem, kv, question.max_model_len);
   for (Objective objective : {Objective::prefill, Objective::decode}) {
     set_times(timed, plan, question.book, objective);
     add(all, optimal_partition(timed));
     if (timed.layer_s.size() > 1) add(all, least_pass_partition(timed));
   }
+  const bool equal_devices = timed.layer_s.size() == 1;
+  add_fronts(all, question, plan, timed, equal_devices);
   const auto most = most_kv(problem, kv, question.max_model_len);
   if (!most) return;
   set_times(problem, plan, question.book, Objective::request);
   const std::int64_t least = std::min(most->kv_tokens, std::max<std::int64_t>(plan.predicted.kv_tokens, 0));
-  for (std::int64_t tokens : demands(plan, least, most->kv_tokens))
-    add(all, optimal_partition(with_kv(problem, kv, tokens)));
+  for (std::int64_t tokens : demands(plan, least, most->kv_tokens)) {
+    const PartitionProblem demanding = with_kv(problem, kv, tokens);
+    add(all, optimal_partition(demanding));
+    add_fronts(all, question, plan, demanding, true);
+  }
   add(all, optimal_partition(with_kv(problem, kv, most->kv_tokens)));
 }
 

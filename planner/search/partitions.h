@@ -1,8 +1,9 @@
 // Which partitions of one pipeline with one micro-batching setting are worth assessing.
 //
 //   always     vLLM's default split; the optimum for a whole request (prefill and decode in the workload's proportion)
-//   thorough   the optima for prefill and for decode alone; where devices differ, the least pass times; the partition
-//              with most KV tokens; optima under a demand for KV tokens in between, which trade speed for capacity
+//   thorough   the optima for prefill and for decode alone and, where the goal counts both, those between
+//              (time_front.h); where devices differ, the least pass times; the partition with most KV tokens; the same
+//              under a demand for KV tokens in between, which trade speed for capacity
 // A pinned partition is the only one.
 #pragma once
 

@@ -6,8 +6,8 @@
 //           its uncertainty (under max-context these count like the first, so that more memory never ranks fewer tokens
 //           higher)
 //   ties    Candidates of a class within 1 % of its best one left (under max-context: equal ones) are 'no difference',
-//           ordered by: FITS before TIGHT, fewer devices, evener partition, vLLM's default split, then time to first token (goal throughput) or
-//           throughput (other goals), then score.
+//           ordered by: FITS before TIGHT, fewer devices, evener partition, vLLM's default split, then time to first
+//           token (goal throughput) or throughput (other goals), then score.
 // Why 1 %: two candidates of one search share their costs, so errors of the costs cancel in the comparison, and the
 // intervals of single figures (tens of percent) say nothing about it; what is left is the error of the closed form.
 // The order is total: the same candidates in any order give the same result.

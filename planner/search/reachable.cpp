@@ -43,7 +43,7 @@ void Reachable::advance(int stage, Interval from, int limit) {
   int first = from.low;
   for (auto it = std::lower_bound(heavy.begin(), heavy.end(), first); it != heavy.end() && *it <= last; ++it) {
     if (table_.fits(stage, *it, *it + 1, bottleneck_s_)) continue;
-    if (table_.fits_memory(stage, *it, *it + 1)) next_s_ = std::min(next_s_, table_.seconds(stage, *it, *it + 1));
+    if (table_.fits_caps(stage, *it, *it + 1)) next_s_ = std::min(next_s_, table_.seconds(stage, *it, *it + 1));
     add_run(stage, first, *it - 1, limit);
     first = *it + 1;
   }
@@ -54,7 +54,7 @@ void Reachable::advance(int stage, Interval from, int limit) {
 void Reachable::add_run(int stage, int first, int last, int limit) {
   if (first > last) return;
   const int end = table_.reach(stage, last, limit, bottleneck_s_);
-  if (end < limit && table_.fits_memory(stage, last, end + 1))
+  if (end < limit && table_.fits_caps(stage, last, end + 1))
     next_s_ = std::min(next_s_, table_.seconds(stage, last, end + 1));
   if (sets_.size() > first_.back() && first + 1 <= sets_.back().high + 1)
     sets_.back().high = std::max(sets_.back().high, end);

@@ -20,7 +20,7 @@ class Reachable {
   /// Is there a partition whose stages all take at most `bottleneck_s`?
   bool probe(double bottleneck_s);
   /// After a probe that failed: the smallest bottleneck at which any set of ends changes, so that every smaller one
-  /// fails too; infinite when only memory stands in the way.
+  /// fails too; infinite when only memory or the limit stands in the way.
   double next_s() const { return next_s_; }
   /// After a probe that succeeded: blocks at which stages end, as even as the sets of ends allow going from the last
   /// stage to the first. [stages] values.

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 
+#include "planner/cost/assess.h"
 #include "planner/search/alternatives.h"
-#include "planner/search/build_plan.h"
 #include "planner/search/explore.h"
 #include "planner/search/finalists.h"
 #include "planner/search/neighbours.h"
 #include "planner/search/pareto.h"
+#include "planner/search/partitions.h"
 #include "planner/search/question.h"
 #include "planner/search/rank.h"
 
@@ -118,13 +119,10 @@ std::vector<spec::Plan> top_plans(std::vector<spec::Plan> ranked, std::size_t to
 void answer(const Question& question, const std::vector<Candidate>& ranked, const Evaluator& simulate,
             const std::atomic<bool>& stop, Result& result) {
   const Evaluator evaluate = stop ? Evaluator() : simulate;
-  std::vector<spec::Plan> plans;
-  for (const Candidate& candidate : finalists(ranked, question.request.top))
-    plans.push_back(finished_plan(question, candidate));
-  simulate_all(plans, evaluate, result.counts);
-  result.plans = top_plans(ranked_plans(question, std::move(plans)), static_cast<std::size_t>(question.request.top));
+  std::vector<spec::Plan> plans = simulated_finalists(question, ranked, evaluate, result.counts);
+  climb(question, plans, evaluate, result.counts);
+  result.plans = top_plans(std::move(plans), static_cast<std::size_t>(question.request.top));
   add_warnings(question, result.plans);
-  add_neighbours(question, result.plans.front(), evaluate, result.counts);
   const auto pipeline = std::find_if(result.plans.begin(), result.plans.end(),
                                      [](const spec::Plan& plan) { return plan.parallel.pp > 1; });
   if (pipeline != result.plans.begin() && pipeline != result.plans.end())
@@ -133,11 +131,10 @@ void answer(const Question& question, const std::vector<Candidate>& ranked, cons
 }
 
 // The chosen plan as the closed form saw it, so that alternatives are compared like with like.
-const Candidate& chosen(const std::vector<Candidate>& ranked, const spec::Plan& plan) {
-  return *std::find_if(ranked.begin(), ranked.end(), [&](const Candidate& candidate) {
-    return candidate.parallel == plan.parallel && candidate.partition == plan.partition &&
-           candidate.micro_batching == plan.micro_batching && candidate.order == order_of(plan);
-  });
+Candidate chosen(const Question& question, const spec::Plan& plan) {
+  Candidate candidate = candidate_of(plan, first_partition(question, plan.parallel.pp));
+  candidate.predicted = cost::analytic(plan);
+  return candidate;
 }
 
 }  // namespace
@@ -152,7 +149,7 @@ Result search(const Request& request, cost::CostBook& book, const Evaluator& sim
     if (!stop) answer_infeasible(question, outcomes, result);
   } else {
     answer(question, ranked, simulate, stop, result);
-    result.alternatives = alternatives(outcomes, chosen(ranked, result.plans.front()), request.workload);
+    result.alternatives = alternatives(outcomes, chosen(question, result.plans.front()), request.workload);
   }
   result.interrupted = stop;
   return result;

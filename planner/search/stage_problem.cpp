@@ -141,4 +141,11 @@ void set_times(PartitionProblem& problem, const spec::Plan& plan, cost::CostBook
   problem.fixed_s = fixed_seconds(plan, objective);
 }
 
+void set_limited_times(PartitionProblem& problem, const spec::Plan& plan, cost::CostBook& book, Objective objective) {
+  PartitionProblem timed;
+  set_times(timed, plan, book, objective);
+  problem.limited_s = std::move(timed.layer_s);
+  problem.fixed_limited_s = std::move(timed.fixed_s);
+}
+
 }  // namespace ppplan::search

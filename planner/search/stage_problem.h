@@ -26,5 +26,7 @@ PartitionProblem memory_problem(const spec::Plan& plan);
 std::vector<double> kv_bytes(const spec::Plan& plan, std::int64_t kv_tokens);
 /// Adds the time side; needs plan.times. One kind per distinct set of devices.
 void set_times(PartitionProblem& problem, const spec::Plan& plan, cost::CostBook& book, Objective objective);
+/// The same times as those that limit_s holds for.
+void set_limited_times(PartitionProblem& problem, const spec::Plan& plan, cost::CostBook& book, Objective objective);
 
 }  // namespace ppplan::search

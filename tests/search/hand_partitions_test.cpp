@@ -69,6 +69,18 @@ TEST(HandPartitions, AreProposedOrBeaten) {
   }
 }
 
+/// By more than what the search calls no difference; KV tokens are counted.
+TEST(HandPartitions, AreNotBetterThanTheBestOfTheSearch) {
+  for (const Node& entry : cases()) {
+    const std::string inputs = inputs_of(entry);
+    const Json best = answer("search " + inputs + " --top 1").at("plans").front();
+    const Json hand = answer("check " + inputs + " --partition " + entry.at("partition").text());
+    if (rank_of(best) != rank_of(hand)) continue;
+    const double width = inputs.find("max-context") == std::string::npos ? 0.01 : 0;
+    EXPECT_GE(figure_of(best, inputs), (1 - width) * figure_of(hand, inputs)) << inputs << ": " << partition_of(best);
+  }
+}
+
 TEST(HandPartitions, HoldMoreThanThoseMeasuredBehindThem) {
   for (const Node& entry : cases()) {
     const auto worse = entry.find("worse");
