@@ -3,9 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <stdexcept>
 
+#include "exec/cuda/captured.h"
 #include "exec/cuda/cuda_stage.h"
 #include "planner/input/input_error.h"
 
@@ -27,23 +27,6 @@ struct StepState {
   GraphExec graph;           // of a compute that reads `captured`
   const Bf16* captured = nullptr;
 };
-
-GraphExec captured(cudaStream_t stream, const std::function<void()>& enqueue) {
-  cudaGraph_t graph = nullptr;
-  PPPLAN_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  try {
-    enqueue();
-  } catch (...) {
-    cudaStreamEndCapture(stream, &graph);
-    const kernels::cuda::Graph owner(graph);
-    throw;
-  }
-  PPPLAN_CHECK(cudaStreamEndCapture(stream, &graph));
-  const kernels::cuda::Graph owner(graph);
-  cudaGraphExec_t executable = nullptr;
-  PPPLAN_CHECK(cudaGraphInstantiate(&executable, graph, 0));
-  return GraphExec(executable);
-}
 
 template <typename T>
 std::vector<T> downloaded(const DeviceArray<T>& array, int gpu) {
@@ -92,24 +75,12 @@ struct CudaPipeline::State {
       : run(std::move(from)), wires(carriers), tokens(run.micro_batches.size()) {
     chain_roots(run.micro_batches);
     check_stages(run);
-    place_on_gpus();
+    run.gpus = gpus_of(run);
     for (std::size_t s = 0; s < run.stages.size(); ++s) {
       const DeviceScope scope(run.gpus[s]);
       places.push_back(std::make_unique<StagePlace>(run, s, calls));
     }
     make_tokens();
-  }
-
-  void place_on_gpus() {
-    int count = 0;
-    PPPLAN_CHECK(cudaGetDeviceCount(&count));
-    for (std::size_t s = run.gpus.size(); s < run.stages.size(); ++s)
-      run.gpus.push_back(static_cast<int>(s) % std::max(count, 1));
-    for (const int gpu : run.gpus) {
-      if (gpu < 0 || gpu >= count)
-        throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
-                         std::to_string(gpu));
-    }
   }
 
   void make_tokens() {
@@ -199,6 +170,20 @@ struct CudaPipeline::State {
   std::vector<Tokens> tokens;                       // [micro-batch]
   DeviceArray<Bf16> shared_logits;
 };
+
+std::vector<int> gpus_of(const CudaRun& run) {
+  int count = 0;
+  PPPLAN_CHECK(cudaGetDeviceCount(&count));
+  std::vector<int> gpus = run.gpus;
+  for (std::size_t s = gpus.size(); s < run.stages.size(); ++s)
+    gpus.push_back(static_cast<int>(s) % std::max(count, 1));
+  for (const int gpu : gpus) {
+    if (gpu < 0 || gpu >= count)
+      throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
+                       std::to_string(gpu));
+  }
+  return gpus;
+}
 
 CudaPipeline::CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires)
     : state_(std::make_unique<State>(std::move(run), calls, wires)) {}

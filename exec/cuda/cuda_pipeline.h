@@ -18,6 +18,10 @@ struct CudaRun : PipelineRun {
   std::size_t workspace_bytes = kernels::cuda::Linear::kWorkspaceBytes;  // of each stage's products
 };
 
+/// [stage]: the run's GPUs, completed as CudaRun::gpus says. Throws InputError for one that the machine lacks,
+/// DeviceError.
+std::vector<int> gpus_of(const CudaRun& run);
+
 /// All stages in one process. A decode step takes the tokens that came back, as HostBackend says.
 class CudaPipeline : public StreamBackend {
  public:
