@@ -16,6 +16,7 @@
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
+#include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
@@ -125,13 +126,39 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["partition"] = plan.partition;
   out["provenance"] = {
       {"costs", plan.provenance.costs}, {"engine", plan.provenance.engine}, {"profile", plan.provenance.profile}};
-  out["machine"] = exec::machine_facts(exec::allowed_cores());
+  std::map<std::string, std::string> machine = exec::machine_facts(exec::allowed_cores());
+  if (execution.gpus) {
+    machine.insert(execution.gpus->machine.begin(), execution.gpus->machine.end());
+    out["memory"] = memory_json(execution.gpus->memory);
+    out["gemms"] = gemms_json(execution.gpus->gemms, "stage");
+  }
+  out["machine"] = machine;
   out["inputs"] = {{"plan", flags.plan},
                    {"profile", flags.profiles},
                    {"phase", flags.phase},
                    {"micro_batches", count},
                    {"assumed", input::Json::array()}};
   return out;
+}
+
+/// Of a run that did not begin.
+input::Json too_large_document(const Flags& flags, const spec::Plan& plan, const exec::StagesTooLarge& error) {
+  return {{"format", "ppplan/run/1"},
+          {"backend", flags.backend},
+          {"transport", flags.transport},
+          {"compute", flags.compute},
+          {"phase", flags.phase},
+          {"verdict", "OOM"},
+          {"reason", error.what()},
+          {"partition", plan.partition},
+          {"memory", memory_json(error.stages())},
+          {"machine", exec::machine_facts(exec::allowed_cores())}};
+}
+
+void print_too_large(Context& context, const Flags& flags, const spec::Plan& plan, const exec::StagesTooLarge& error) {
+  context.status = exit_does_not_fit;
+  if (context.json()) return print_json(too_large_document(flags, plan, error));
+  print_text(fmt::format("OOM: {}\n", error.what()));
 }
 
 std::string verdict_line(const Flags& flags, const Execution& execution, bool holds) {
@@ -207,19 +234,8 @@ void launch(Context& context, const Flags& flags, const spec::Plan& plan) {
   context.status = exec::launch::run_local_ranks(ranks);
 }
 
-void print(Context& context, const Flags& given) {
-  const Flags flags = written_out(given);
-  check(flags);
-  if (flags.plan.empty() == flags.training.schedule.empty())
-    throw input::InputError("run: expected one of --plan FILE and --schedule FILE");
-  if (!flags.training.schedule.empty()) return run_schedule_file(context, schedule_flags(flags));
-  const spec::Plan plan = plan_of(flags);
-  const cost::Phase phase = parse_phase(flags.phase);
-  const int count = count_of(plan, phase, flags.micro_batches);
-  if (flags.backend == "host" && flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
-  const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
-  if (!ended) return;
-  const Execution& execution = *ended;
+void show(Context& context, const Flags& flags, const spec::Plan& plan, cost::Phase phase, int count,
+          const Execution& execution) {
   if (!flags.trace.empty())
     input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
   if (!flags.html.empty()) input::write_text(flags.html, page(flags, plan, execution, count));
@@ -233,6 +249,24 @@ void print(Context& context, const Flags& given) {
   print_text(report::comparison_text(execution.comparison));
   print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
   print_text("\n" + verdict_line(flags, execution, holds));
+}
+
+void print(Context& context, const Flags& given) {
+  const Flags flags = written_out(given);
+  check(flags);
+  if (flags.plan.empty() == flags.training.schedule.empty())
+    throw input::InputError("run: expected one of --plan FILE and --schedule FILE");
+  if (!flags.training.schedule.empty()) return run_schedule_file(context, schedule_flags(flags));
+  const spec::Plan plan = plan_of(flags);
+  const cost::Phase phase = parse_phase(flags.phase);
+  const int count = count_of(plan, phase, flags.micro_batches);
+  if (flags.backend == "host" && flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
+  try {
+    const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
+    if (ended) show(context, flags, plan, phase, count, *ended);
+  } catch (const exec::StagesTooLarge& error) {
+    print_too_large(context, flags, plan, error);
+  }
 }
 
 }  // namespace

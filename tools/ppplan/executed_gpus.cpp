@@ -28,6 +28,7 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
     exec::CudaExecution execution =
         exec::execute_on_gpus(host_run(plan, phase, count), out.predicted.schedule, options, step);
     out.measured = std::move(execution.measured);
+    out.gpus = {std::move(execution.memory), std::move(execution.gemms), std::move(execution.machine)};
     if (execution.distance) out.outputs_match = *execution.distance <= exec::kCudaTolerance;
   } catch (const kernels::cuda::LibraryMissing& error) {
     throw Unavailable(std::string("--backend cuda: ") + error.what());

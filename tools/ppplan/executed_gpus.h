@@ -11,7 +11,7 @@ namespace ppplan::tools {
 void check_has_gpu();
 
 /// All stages in this process; transport "local" or "nccl". Throws Unavailable without a device or a library that the
-/// GPUs need, for tensor-parallel groups, and what execute_on_gpus throws.
+/// GPUs need, for tensor-parallel groups, and what exec::execute_on_gpus throws: StagesTooLarge among it.
 Execution execute_on_gpus(const spec::Plan& plan, cost::Phase phase, int count, int repeats,
                           const std::string& transport, const Step& step);
 

@@ -1,0 +1,17 @@
+// What the CUDA backend tells of GPUs, in documents.
+#pragma once
+
+#include <vector>
+
+#include "exec/cuda_execution.h"
+#include "planner/input/document.h"
+
+namespace ppplan::tools {
+
+/// [{stage, gpu, weights_bytes, cache_bytes, workspace_bytes, buffer_bytes, needed_bytes, free_bytes, short_bytes}].
+input::Json memory_json(const std::vector<exec::StageMemory>& stages);
+/// [{<owner>, rows, inputs, outputs, bias, addend, output_type, algorithm, tile, stages, split_k, workspace_bytes,
+/// waves}]: the algorithm, tile and stages by cuBLASLt's numbers; `owner` names the index in the outer list.
+input::Json gemms_json(const std::vector<std::vector<exec::GemmChoice>>& gemms, const char* owner);
+
+}  // namespace ppplan::tools
