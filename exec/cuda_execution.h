@@ -41,10 +41,20 @@ struct GemmChoice {
   double waves = 0;
 };
 
+/// What a stage's ops of one run take, seconds in all: beside the other stages (median of the runs), and once more with
+/// the rest of the GPUs idle. Where stages share a GPU, the ratio is what sharing its memory and caches costs.
+struct StageBusy {
+  double beside_others_s = 0;
+  double alone_s = 0;
+};
+
 struct CudaExecutionOptions {
   CudaTransport transport = CudaTransport::local;
   int repeats = 3;
   double deadline_s = 60;  // of one run
+  /// [stage]: multiprocessors of one GPU that the stage has for itself, rounded up to what the GPU can cut; empty =
+  /// stages share their GPUs whole.
+  std::vector<int> slices;
 };
 
 struct CudaExecution {
@@ -52,6 +62,8 @@ struct CudaExecution {
   /// Largest difference of a logit from one GPU's, relative to the largest logit; nothing where the whole model does
   /// not fit on one.
   std::optional<double> distance;
+  std::vector<int> slices;                     // [stage]: as they were granted
+  std::vector<StageBusy> busy;                 // [stage]
   std::vector<StageMemory> memory;             // [stage]
   std::vector<std::vector<GemmChoice>> gemms;  // [stage]
   std::map<std::string, std::string> machine;  // GPU, driver and libraries: gpu_facts() of exec/cuda
@@ -61,8 +73,8 @@ inline constexpr double kCudaTolerance = 1.0 / 64;
 
 /// All stages in this process: stage s on GPU s of those there are, again and again. Two runs that are not counted come
 /// first: one chooses algorithms and loads kernels, one records graphs. Throws InputError, StagesTooLarge before
-/// anything is allocated, kernels::cuda::LibraryMissing, and std::runtime_error for what the GPUs answer; without a
-/// device, std::runtime_error with CudaMachine::why.
+/// anything is allocated, kernels::cuda::LibraryMissing and SlicesRefused, and std::runtime_error for what the GPUs
+/// answer; without a device, std::runtime_error with CudaMachine::why.
 CudaExecution execute_on_gpus(const PipelineRun& run, const schedule::Schedule& schedule,
                               const CudaExecutionOptions& options, const std::function<void(double fraction)>& step);
 

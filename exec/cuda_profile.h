@@ -19,6 +19,7 @@ namespace ppplan::exec {
 struct CudaProfileOptions {
   spec::ModelSpec model;
   int gpu = 0;
+  int slice = 0;  // multiprocessors of the GPU to measure on, rounded up to what it can cut; 0 = all
   ProfileSizes sizes = {4096, 128, 4096};
   std::int64_t max_message_bytes = 1 << 28;  // messages of 1 KiB, 4 KiB, ... up to this
   CudaTransport transport = CudaTransport::local;
@@ -30,13 +31,15 @@ struct CudaProfileOptions {
 
 struct CudaProfile {
   traces::Profile profile;                     // device: the driver's name of the GPU
+  int slice = 0;                               // as it was granted
   std::vector<traces::Operation> eager;        // the same operations, launched kernel by kernel
   std::vector<std::vector<GemmChoice>> gemms;  // of each group of points: layer shapes, embedding, head
 };
 
 /// `progress` is told the finished fraction and what comes next. Throws InputError for sizes as check_sizes, layers
 /// that the kernels don't compute and a GPU that is not there; StagesTooLarge, kernels::cuda::LibraryMissing and
-/// std::runtime_error for what the GPU answers; without a device, std::runtime_error with CudaMachine::why.
+/// SlicesRefused, std::runtime_error for what the GPU answers; without a device, std::runtime_error with
+/// CudaMachine::why.
 CudaProfile profile_gpu(const CudaProfileOptions& options,
                         const std::function<void(double fraction, const std::string& what)>& progress);
 

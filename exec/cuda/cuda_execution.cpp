@@ -8,6 +8,7 @@
 #include "exec/cuda/gemm_choices.h"
 #include "exec/cuda/gpu_facts.h"
 #include "exec/cuda/nccl_wires.h"
+#include "exec/cuda/stage_busy.h"
 #include "exec/cuda/stage_memory.h"
 #include "exec/cuda/stream_run.h"
 #include "kernels/cuda/shared_library.h"
@@ -27,6 +28,7 @@ bool fits_on_one(const CudaRun& run) {
   CudaRun single = run;
   static_cast<PipelineRun&>(single) = in_one_stage(run);
   single.gpus = {run.gpus.front()};
+  single.slices.clear();
   return stage_memory(single).front().short_bytes() == 0;
 }
 
@@ -65,6 +67,7 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   CudaRun run;
   static_cast<PipelineRun&>(run) = from;
   run.keeps_logits = true;
+  run.slices = options.slices;
   run.gpus = gpus_of(run);
   out.memory = stage_memory(run);
   require_room(out.memory);
@@ -80,6 +83,8 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
       step((r + kUncounted + 1.0) / (options.repeats + kUncounted + 1.0));
     }
     outputs = pipeline.logits();
+    out.slices = pipeline.slices();
+    out.busy = stage_busy(schedule, pipeline, out.measured);
     for (const auto& choices : pipeline.choices()) out.gemms.push_back(gemm_choices(choices));
   }
   const bool by_nccl = options.transport == CudaTransport::nccl;

@@ -47,6 +47,11 @@ DeviceArray<int> drawn_token_array(const PipelineRun& run, cudaStream_t on) {
   return kernels::cuda::uploaded(std::span<const int>(most), on);
 }
 
+kernels::cuda::Stream stream_of(const CudaProbe::Settings& settings) {
+  if (settings.slices == nullptr) return kernels::cuda::make_stream();
+  return settings.slices->make_stream(0, kernels::cuda::Urgency::low);
+}
+
 // Before the stage is made: its arrays, and those of the probe in place of a pipeline's.
 const PipelineRun& with_room(const PipelineRun& run, const CudaProbe::Settings& settings) {
   CudaRun whole;
@@ -89,9 +94,10 @@ CudaProbe::CudaProbe(const PipelineRun& run, const kernels::cuda::BlasCalls& cal
     : settings_(settings),
       copies_(static_cast<int>(run.model.layers.size())),
       stage_(with_room(run, settings), 0, calls, settings.workspace_bytes),
-      stream_(kernels::cuda::make_stream()),
+      stream_(stream_of(settings)),
       begin_(kernels::cuda::make_event()),
       end_(kernels::cuda::make_event()) {
+  if (settings.slices != nullptr) stage_.limit_processors(settings.slices->processors(0));
   const StageLimits limits = stage_limits(run.micro_batches);
   in_ = drawn_activations(run, area(limits.rows, run.model.hidden), stream_);
   out_ = drawn_activations(run, in_.size(), stream_);

@@ -12,6 +12,7 @@
 
 #include "exec/cuda/cuda_stage.h"
 #include "exec/profile_point.h"
+#include "kernels/cuda/sm_slices.h"
 
 namespace ppplan::exec::cuda {
 
@@ -26,6 +27,7 @@ PipelineRun probe_run(const spec::ModelSpec& model, const std::vector<ProfilePoi
 class CudaProbe {
  public:
   struct Settings {
+    const kernels::cuda::SmSlices* slices = nullptr;  // runs on the first of them
     std::size_t workspace_bytes = kernels::cuda::Linear::kWorkspaceBytes;
     double sample_s = 5e-3;  // a sample of a layer is as many runs in one graph as last this long
     int most_runs = 64;      // in one graph

@@ -67,6 +67,8 @@ class Profiler {
         groups_of(profile_points(static_cast<int>(distinct_layers(options_.model).size()), options_.sizes));
     out_.profile.engine = "ppplan 0.1";
     out_.profile.device = gpu_name(options_.gpu);
+    if (options_.slice > 0) slices_.emplace(options_.gpu, std::vector<int>{options_.slice});
+    if (slices_) out_.slice = slices_->processors(0);
     state_machine();
     for (std::size_t g = 0; g < groups.size(); ++g) {
       first_fraction_ = (1 - kShareOfLinks) * static_cast<double>(g) / static_cast<double>(groups.size());
@@ -83,6 +85,7 @@ class Profiler {
     std::map<std::string, std::string>& machine = out_.profile.machine;
     machine = machine_facts(allowed_cores());
     machine.merge(gpu_facts(options_.gpu, blas_, nccl_));
+    if (slices_) machine["slice_processors"] = std::to_string(out_.slice);
     machine["command"] = "ppplan profile --backend cuda --model " + options_.model.name;
   }
 
@@ -90,7 +93,9 @@ class Profiler {
     progress_(first_fraction_, group.what + ": weights and caches");
     const int copies = copies_of(group.points.front());
     if (copies > 0) out_.profile.machine["layer_copies"] = std::to_string(copies);
-    CudaProbe probe(probe_run(options_.model, group.points, copies, options_.seed), blas_, {});
+    CudaProbe::Settings settings;
+    if (slices_) settings.slices = &*slices_;
+    CudaProbe probe(probe_run(options_.model, group.points, copies, options_.seed), blas_, settings);
     if (!warm_) warm_up(probe, group.points.size() - 1);
     const auto start = Clock::now();
     double longest_s = 0;
@@ -168,6 +173,7 @@ class Profiler {
   const NcclCalls* nccl_;
   const ProgressTold& progress_;
   std::mt19937_64 random_;
+  std::optional<kernels::cuda::SmSlices> slices_;
   bool warm_ = false;
   double first_fraction_ = 0, share_ = 1;  // of the group that is measured
   CudaProfile out_;

@@ -23,7 +23,7 @@ struct MeasureFlags {
   std::string backend = "host", transport, model, out;
   std::optional<double> seconds, warm_up_s;
   std::optional<int> cores, max_tokens, max_batch, max_kv;
-  int gpu = 0;
+  int gpu = 0, slice = 0;
 };
 
 exec::HostProfileOptions options_of(const MeasureFlags& flags) {
@@ -45,20 +45,25 @@ exec::HostProfileOptions options_of(const MeasureFlags& flags) {
 }
 
 GpuProfileFlags gpu_flags(const MeasureFlags& flags) {
-  return {spec::read_model(flags.model),
-          flags.transport,
-          flags.gpu,
-          flags.max_tokens,
-          flags.max_batch,
-          flags.max_kv,
-          flags.seconds,
-          flags.warm_up_s,
-          flags.out};
+  GpuProfileFlags out;
+  out.model = spec::read_model(flags.model);
+  out.transport = flags.transport;
+  out.gpu = flags.gpu;
+  out.slice = flags.slice;
+  out.max_tokens = flags.max_tokens;
+  out.max_batch = flags.max_batch;
+  out.max_kv = flags.max_kv;
+  out.seconds = flags.seconds;
+  out.warm_up_s = flags.warm_up_s;
+  out.out = flags.out;
+  return out;
 }
 
 void check_times(const MeasureFlags& flags) {
   if (flags.seconds && !(*flags.seconds > 0))
     throw input::InputError("--seconds", "", "a time above 0 s", fmt::format("{}", *flags.seconds));
+  if (flags.slice < 0)
+    throw input::InputError("--slice", "", "multiprocessors of at least 0", std::to_string(flags.slice));
   if (flags.warm_up_s && !(*flags.warm_up_s >= 0))
     throw input::InputError("--warm-up", "", "a time of at least 0 s", fmt::format("{}", *flags.warm_up_s));
 }
@@ -110,6 +115,7 @@ void add_profile(CLI::App& app, Context& context) {
   command->add_option("--seconds", flags->seconds, "how long to measure, about");
   command->add_option("--cores", flags->cores, "cores that a plan will keep busy (all)");
   command->add_option("--gpu-index", flags->gpu, "the GPU of this machine to measure")->capture_default_str();
+  command->add_option("--slice", flags->slice, "cuda: measure on so many multiprocessors of the GPU (all)");
   command->add_option("--max-tokens", flags->max_tokens, "of a prefill micro-batch (512; of cuda: 4096)");
   command->add_option("--max-batch", flags->max_batch, "sequences of a decode step (32; of cuda: 128)");
   command->add_option("--max-kv", flags->max_kv, "tokens in the cache before the batch (1024; of cuda: 4096)");

@@ -32,6 +32,7 @@ struct Flags {
   std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
+  std::vector<int> slices;
   int repeats = 3;
   double tolerance = 0.10;
   std::string wires;  // "" = as compute
@@ -56,6 +57,8 @@ void check_on_gpus(const Flags& flags) {
     throw input::InputError("--compute", "", "real with --backend cuda", "'" + flags.compute + "'");
   if (flags.transport == "tcp" || flags.transport == "mpi")
     throw Unavailable(fmt::format("--transport {}: the CUDA backend has local and nccl", flags.transport));
+  for (const int slice : flags.slices)
+    if (slice < 1) throw input::InputError("--slices", "", "multiprocessors of at least 1", std::to_string(slice));
 }
 
 void check(const Flags& flags) {
@@ -72,6 +75,8 @@ void check(const Flags& flags) {
   one_of(flags.compute, {"real", "replay"}, "--compute");
   one_of(flags.wires, {"", "real", "replay"}, "--wires");
   if (flags.backend == "cuda") check_on_gpus(flags);
+  if (flags.backend != "cuda" && !flags.slices.empty())
+    throw input::InputError("--slices", "", "--backend cuda beside it", "--backend " + flags.backend);
   if (flags.transport == "mpi" && !exec::groups::mpi_is_built())
     throw Unavailable("--transport mpi: this build found no MPI library; use --transport tcp");
   if (flags.backend == "host" && (flags.transport == "local" || flags.transport == "nccl"))
@@ -129,6 +134,8 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   std::map<std::string, std::string> machine = exec::machine_facts(exec::allowed_cores());
   if (execution.gpus) {
     machine.insert(execution.gpus->machine.begin(), execution.gpus->machine.end());
+    out["slices"] = execution.gpus->slices;
+    out["busy"] = busy_json(execution.gpus->busy);
     out["memory"] = memory_json(execution.gpus->memory);
     out["gemms"] = gemms_json(execution.gpus->gemms, "stage");
   }
@@ -217,7 +224,8 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
                                  int count) {
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
-  if (flags.backend == "cuda") return execute_on_gpus(plan, phase, count, flags.repeats, flags.transport, step);
+  if (flags.backend == "cuda")
+    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, flags.slices}, step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
                                  : execute_replay(plan, phase, count, flags.repeats, step);
@@ -248,6 +256,7 @@ void show(Context& context, const Flags& flags, const spec::Plan& plan, cost::Ph
                          fmt::join(plan.partition, ","), plan.provenance.costs, plan.provenance.engine));
   print_text(report::comparison_text(execution.comparison));
   print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
+  if (execution.gpus) print_text("\n" + gpu_text(*execution.gpus));
   print_text("\n" + verdict_line(flags, execution, holds));
 }
 
@@ -287,6 +296,10 @@ void add_run(CLI::App& app, Context& context) {
       ->add_option("--transport", flags->transport,
                    "threads of this process, tcp or mpi: a process for each stage; of cuda: local or nccl")
       ->capture_default_str();
+  command
+      ->add_option("--slices", flags->slices,
+                   "cuda: multiprocessors of one GPU for each stage, such as 32,64: stages on slices of it")
+      ->delimiter(',');
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,
                       "tcp: real messages, or replay of their predicted durations (as --compute)");

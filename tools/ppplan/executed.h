@@ -15,6 +15,8 @@ namespace ppplan::tools {
 
 /// What a run on GPUs tells besides its times.
 struct GpuSide {
+  std::vector<int> slices;                           // [stage]; empty where stages have whole GPUs
+  std::vector<exec::StageBusy> busy;                 // [stage]
   std::vector<exec::StageMemory> memory;             // [stage]
   std::vector<std::vector<exec::GemmChoice>> gemms;  // [stage]
   std::map<std::string, std::string> machine;

@@ -4,6 +4,7 @@
 
 #include "exec/cuda_profile.h"
 #include "kernels/cuda/shared_library.h"
+#include "kernels/cuda/slices_refused.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/gpu_kind.h"
 #include "tools/ppplan/executed_gpus.h"
@@ -31,6 +32,7 @@ exec::CudaProfileOptions options_of(const GpuProfileFlags& flags) {
   exec::CudaProfileOptions options;
   options.model = flags.model;
   options.gpu = flags.gpu;
+  options.slice = flags.slice;
   options.transport = transport_of(flags.transport);
   options.sizes.max_tokens = flags.max_tokens.value_or(options.sizes.max_tokens);
   options.sizes.max_batch = flags.max_batch.value_or(options.sizes.max_batch);
@@ -47,11 +49,14 @@ exec::CudaProfile measured(Context& context, const exec::CudaProfileOptions& opt
                              [&](double fraction, const std::string& what) { progress.update(fraction, what); });
   } catch (const kernels::cuda::LibraryMissing& error) {
     throw Unavailable(std::string("--backend cuda: ") + error.what());
+  } catch (const kernels::cuda::SlicesRefused& error) {
+    throw Unavailable(std::string("--slice: ") + error.what());
   }
 }
 
 void deliver(const Context& context, exec::CudaProfile& measured, const std::string& out) {
   measured.profile.device = catalog_name(measured.profile.device);
+  if (measured.slice > 0) measured.profile.device += "-" + std::to_string(measured.slice) + "sm";
   input::Json document = traces::to_json(measured.profile);
   document["eager"] = input::Json::array();
   for (const traces::Operation& operation : measured.eager) document["eager"].push_back(traces::to_json(operation));
