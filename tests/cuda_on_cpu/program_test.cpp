@@ -101,6 +101,34 @@ TEST(CudaProgram, APlanOfTheProfileRunsAndNamesItsProducts) {
   }
 }
 
+TEST(CudaProgram, StagesRunOnSlicesOfOneGpu) {
+  const std::string plan = plan_of_profile(" --pp 2");
+  set_double("devices=1 processors=16");
+  const std::string line = "run --plan " + plan + " --backend cuda --micro-batches 3 --repeats 1 --format json";
+  const Outcome outcome = ppplan(line + " --slices 3,12");
+  EXPECT_THAT(outcome.status, testing::AnyOf(0, 5)) << outcome.err;
+  const Json run = Json::parse(outcome.out);
+  EXPECT_EQ(run.at("outputs_match"), true);
+  EXPECT_EQ(run.at("slices"), Json({4, 12}));  // the double cuts pairs
+  for (const Json& stage : run.at("busy")) EXPECT_GT(stage.at("alone_s"), 0);
+  EXPECT_EQ(ppplan(line + " --slices 3,14").status, 4);
+  EXPECT_EQ(ppplan(line + " --slices 3").status, 2);
+  set_double("devices=1 processors=16 slice=0");
+  const Outcome without = ppplan(line + " --slices 3,12");
+  EXPECT_EQ(without.status, 4);
+  EXPECT_THAT(without.err, HasSubstr("green contexts"));
+}
+
+TEST(CudaProgram, AProfileOfASliceIsOfAnotherDevice) {
+  set_double("devices=1 processors=16");
+  const Outcome outcome = ppplan("profile --backend cuda --slice 5 --model " + small_model() +
+                                 " --max-tokens 16 --max-batch 1 --max-kv 16 --warm-up 0 --seconds 1 --format json");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const Json profile = Json::parse(outcome.out);
+  EXPECT_EQ(profile.at("device"), kDevice + "-6sm");
+  EXPECT_EQ(profile.at("machine").at("slice_processors"), "6");
+}
+
 TEST(CudaProgram, AStageThatDoesNotFitIsRefusedBeforeTheRun) {
   const std::string plan = plan_of_profile(" --pp 2");
   set_double();
