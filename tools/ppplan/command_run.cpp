@@ -16,6 +16,7 @@
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
+#include "tools/ppplan/executor_gap.h"
 #include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
@@ -126,6 +127,7 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["tolerance"] = flags.tolerance;
   out["core_speed"] = core_speed(execution);
   out["time_scale"] = execution.scale;
+  out["executor_gap_fraction"] = executor_gap_fraction(execution.predicted.schedule, execution.measured);
   out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
   out["verdict"] = holds ? "PASS" : "FAIL";
   out["partition"] = plan.partition;
