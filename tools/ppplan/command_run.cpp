@@ -23,6 +23,7 @@
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/rank_world.h"
 #include "tools/ppplan/schedule_run.h"
+#include "tools/ppplan/stage_slices.h"
 #include "traces/timeline_json.h"
 
 namespace ppplan::tools {
@@ -33,7 +34,7 @@ struct Flags {
   std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
-  std::vector<int> slices;
+  std::string slices;  // "", "auto" or sizes
   int repeats = 3;
   double tolerance = 0.10;
   std::string wires;  // "" = as compute
@@ -58,8 +59,6 @@ void check_on_gpus(const Flags& flags) {
     throw input::InputError("--compute", "", "real with --backend cuda", "'" + flags.compute + "'");
   if (flags.transport == "tcp" || flags.transport == "mpi")
     throw Unavailable(fmt::format("--transport {}: the CUDA backend has local and nccl", flags.transport));
-  for (const int slice : flags.slices)
-    if (slice < 1) throw input::InputError("--slices", "", "multiprocessors of at least 1", std::to_string(slice));
 }
 
 void check(const Flags& flags) {
@@ -227,7 +226,8 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
   if (flags.backend == "cuda")
-    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, flags.slices}, step);
+    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, stage_slices(plan, flags.slices)},
+                           step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
                                  : execute_replay(plan, phase, count, flags.repeats, step);
@@ -298,10 +298,9 @@ void add_run(CLI::App& app, Context& context) {
       ->add_option("--transport", flags->transport,
                    "threads of this process, tcp or mpi: a process for each stage; of cuda: local or nccl")
       ->capture_default_str();
-  command
-      ->add_option("--slices", flags->slices,
-                   "cuda: multiprocessors of one GPU for each stage, such as 32,64: stages on slices of it")
-      ->delimiter(',');
+  command->add_option("--slices", flags->slices,
+                      "cuda: multiprocessors of one GPU for each stage, such as 32,64, or auto: those of the plan's "
+                      "devices, which profile --slice named");
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,
                       "tcp: real messages, or replay of their predicted durations (as --compute)");

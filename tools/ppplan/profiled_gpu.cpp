@@ -10,6 +10,7 @@
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/profile_text.h"
+#include "tools/ppplan/stage_slices.h"
 #include "traces/profile_json.h"
 
 namespace ppplan::tools {
@@ -56,7 +57,7 @@ exec::CudaProfile measured(Context& context, const exec::CudaProfileOptions& opt
 
 void deliver(const Context& context, exec::CudaProfile& measured, const std::string& out) {
   measured.profile.device = catalog_name(measured.profile.device);
-  if (measured.slice > 0) measured.profile.device += "-" + std::to_string(measured.slice) + "sm";
+  if (measured.slice > 0) measured.profile.device = slice_name(measured.profile.device, measured.slice);
   input::Json document = traces::to_json(measured.profile);
   document["eager"] = input::Json::array();
   for (const traces::Operation& operation : measured.eager) document["eager"].push_back(traces::to_json(operation));
