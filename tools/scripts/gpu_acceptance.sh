@@ -217,7 +217,7 @@ sanitizer() {
   then line "NOT RUN" "compute-sanitizer" "needs compute-sanitizer and test_gpu_kernels in $tests"; return; fi
   local check
   for check in memcheck racecheck; do
-    if "$tool" --tool "$check" --error-exitcode 9 "$tests/test_gpu_kernels" --seeds=2 >"$folder/sanitizer_$check.txt" 2>&1
+    if "$tool" --tool "$check" --error-exitcode 9 env PPPLAN_GPU_SEEDS=2 "$tests/test_gpu_kernels" >"$folder/sanitizer_$check.txt" 2>&1
     then line PASS "compute-sanitizer $check of the kernels" "clean"
     else line FAIL "compute-sanitizer $check of the kernels" "see sanitizer_$check.txt"; fi
   done
