@@ -69,6 +69,12 @@ machine() {
   say ""
 }
 
+# clocks WORDS: notes clocks, power and temperature, by which a throttled measurement can be told.
+clocks() {
+  command -v nvidia-smi >/dev/null || return 0
+  printf '%s, %s, %s\n' "$(date -u +%H:%M:%S)" "$1" "$(nvidia-smi --query-gpu=clocks.sm,clocks.mem,power.draw,temperature.gpu,clocks_throttle_reasons.active --format=csv,noheader | tr '\n' ';')" >>"$folder/clocks.csv"
+}
+
 kernels() {
   if [ ! -x "$tests/test_gpu_kernels" ]; then line "NOT RUN" "kernels against their host references" "no test_gpu_kernels in $tests"; return; fi
   if "$tests/test_gpu_kernels" >"$folder/kernels.txt" 2>&1 && ! grep -q SKIPPED "$folder/kernels.txt"
@@ -92,12 +98,14 @@ profile() {
   local model start
   for model in llama70b llama8b; do
     start=$SECONDS
+    clocks "before profile of $model"
     if "$ppplan" profile --backend cuda --model "$model" --out "$folder/$model.profile.json" >"$folder/$model.profile.txt" 2>&1
     then
       if [ $((SECONDS - start)) -le 300 ]
       then line PASS "full profile of a $model layer in 300 s" "$((SECONDS - start)) s, $model.profile.json"
       else line FAIL "full profile of a $model layer in 300 s" "$((SECONDS - start)) s"; fi
     else line FAIL "full profile of a $model layer" "$(tail -n 1 "$folder/$model.profile.txt")"; fi
+    clocks "after profile of $model"
   done
 }
 
@@ -137,6 +145,7 @@ run_slices() {
     { line FAIL "plan for slices $sizes" "$(tail -n 1 "$folder/$name.plan.txt")"; return; }
   for phase in prefill decode; do
     run="$folder/$name.$phase.json"
+    clocks "before slices $sizes, $phase"
     "$ppplan" run --plan "$folder/$name.plan.json" --backend cuda --slices auto --phase "$phase" --repeats 5 \
       --tolerance 0.05 --format json >"$run" 2>"$run.err"
     error=$(number error_fraction "$run") gap=$(number executor_gap_fraction "$run")
