@@ -35,8 +35,9 @@ const std::string& measured_profile() {
   static const std::string path = [] {
     const std::string file = scratch("profile.json");
     set_double();
-    const Outcome outcome = ppplan("profile --backend cuda --model " + small_model() +
-                                   " --max-tokens 16 --max-batch 2 --max-kv 16 --warm-up 0 --seconds 1 --out " + file);
+    const Outcome outcome =
+        ppplan("profile --backend cuda --model " + small_model() +
+               " --max-tokens 16 --max-batch 2 --max-kv 16 --max-message 65536 --warm-up 0 --seconds 1 --out " + file);
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     return file;
   }();
@@ -72,8 +73,8 @@ TEST(CudaProgram, AProfileIsOfTheDoubleAndStatesHowItWasTaken) {
     EXPECT_GE(operation.at("repeats"), 5);
     EXPECT_GT(operation.at("median_s"), 0);
   }
-  // 1 KiB to 256 MiB by fours, between the two devices.
-  EXPECT_EQ(profile.at("links").size(), 10u);
+  // 1, 4, 16 and 64 KiB, between the two devices.
+  EXPECT_EQ(profile.at("links").size(), 4u);
 }
 
 TEST(CudaProgram, AProfileNamesTheAlgorithmOfEveryProduct) {
@@ -126,10 +127,11 @@ TEST(CudaProgram, APlanForSlicesRunsOnThem) {
   std::string profiles, gpus;
   for (const std::string size : {"4", "12"}) {
     const std::string file = scratch("slice_" + size + ".json"), name = kDevice + "-" + size + "sm";
-    ASSERT_EQ(ppplan("profile --backend cuda --slice " + size + " --model " + small_model() +
-                     " --max-tokens 16 --max-batch 2 --max-kv 16 --warm-up 0 --seconds 1 --out " + file)
-                  .status,
-              0);
+    ASSERT_EQ(
+        ppplan("profile --backend cuda --slice " + size + " --model " + small_model() +
+               " --max-tokens 16 --max-batch 2 --max-kv 16 --max-message 65536 --warm-up 0 --seconds 1 --out " + file)
+            .status,
+        0);
     profiles += " --profile " + file + " --gpu-spec '" + name + ":mem=24GiB,bw=900GB/s,bf16=100TFLOPS'";
     gpus += (gpus.empty() ? "1x" : ",1x") + name;
   }
@@ -153,8 +155,9 @@ TEST(CudaProgram, APlanForSlicesRunsOnThem) {
 
 TEST(CudaProgram, AProfileOfASliceIsOfAnotherDevice) {
   set_double("devices=1 processors=16");
-  const Outcome outcome = ppplan("profile --backend cuda --slice 5 --model " + small_model() +
-                                 " --max-tokens 16 --max-batch 1 --max-kv 16 --warm-up 0 --seconds 1 --format json");
+  const Outcome outcome =
+      ppplan("profile --backend cuda --slice 5 --model " + small_model() +
+             " --max-tokens 16 --max-batch 1 --max-kv 16 --max-message 65536 --warm-up 0 --seconds 1 --format json");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
   const Json profile = Json::parse(outcome.out);
   EXPECT_EQ(profile.at("device"), kDevice + "-6sm");

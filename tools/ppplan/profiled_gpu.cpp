@@ -38,6 +38,7 @@ exec::CudaProfileOptions options_of(const GpuProfileFlags& flags) {
   options.sizes.max_tokens = flags.max_tokens.value_or(options.sizes.max_tokens);
   options.sizes.max_batch = flags.max_batch.value_or(options.sizes.max_batch);
   options.sizes.max_kv = flags.max_kv.value_or(options.sizes.max_kv);
+  options.max_message_bytes = flags.max_message_bytes.value_or(options.max_message_bytes);
   options.budget_s = flags.seconds.value_or(options.budget_s);
   options.warm_up_s = flags.warm_up_s.value_or(options.warm_up_s);
   return options;
