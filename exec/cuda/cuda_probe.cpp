@@ -47,6 +47,11 @@ DeviceArray<int> drawn_token_array(const PipelineRun& run, cudaStream_t on) {
   return kernels::cuda::uploaded(std::span<const int>(most), on);
 }
 
+std::size_t logit_count(const PipelineRun& run) {
+  if (!run.stages.front().head) return 0;
+  return area(stage_limits(run.micro_batches).sequences, run.model.vocabulary);
+}
+
 kernels::cuda::Stream stream_of(const CudaProbe::Settings& settings) {
   if (settings.slices == nullptr) return kernels::cuda::make_stream();
   return settings.slices->make_stream(0, kernels::cuda::Urgency::low);
@@ -59,9 +64,8 @@ const PipelineRun& with_room(const PipelineRun& run, const CudaProbe::Settings& 
   whole.gpus = {current_gpu()};
   whole.workspace_bytes = settings.workspace_bytes;
   std::vector<StageMemory> memory = stage_memory(whole);
-  const StageLimits limits = stage_limits(run.micro_batches);
-  memory[0].buffer_bytes = static_cast<std::int64_t>(2 * sizeof(Bf16) * area(limits.rows, run.model.hidden)) +
-                           kCacheTimes * l2_bytes(whole.gpus[0]);
+  const std::size_t values = 2 * area(stage_limits(run.micro_batches).rows, run.model.hidden) + logit_count(run);
+  memory[0].buffer_bytes = static_cast<std::int64_t>(values * sizeof(Bf16)) + kCacheTimes * l2_bytes(whole.gpus[0]);
   require_room(memory);
   return run;
 }
@@ -104,7 +108,7 @@ CudaProbe::CudaProbe(const PipelineRun& run, const kernels::cuda::BlasCalls& cal
   if (copies_ > 0) return;
   tokens_ = drawn_token_array(run, stream_);
   sampled_ = DeviceArray<int>(static_cast<std::size_t>(limits.sequences));
-  logits_ = DeviceArray<Bf16>(area(limits.sequences, run.model.vocabulary));
+  logits_ = DeviceArray<Bf16>(logit_count(run));
   flush_ = DeviceArray<std::byte>(static_cast<std::size_t>(kCacheTimes * l2_bytes(current_gpu())));
 }
 
@@ -146,7 +150,8 @@ CudaProbe::Samples CudaProbe::samples(std::size_t point, int count) {
   const double parts = std::max(1, copies_);
   Samples out;
   for (int i = 0; i < count; ++i) out.eager_s.push_back(timed(nullptr, point) / parts);
-  const double once_s = *std::min_element(out.eager_s.begin(), out.eager_s.end()) * parts;
+  constexpr double kShortest_s = 1e-6;  // about what events tell apart
+  const double once_s = std::max(kShortest_s, parts * *std::min_element(out.eager_s.begin(), out.eager_s.end()));
   const int wanted = static_cast<int>(std::ceil(settings_.sample_s / once_s));
   const int runs = copies_ > 0 ? std::clamp(wanted, 1, settings_.most_runs) : 1;
   const kernels::cuda::GraphExec graph = graph_of(point, runs);

@@ -71,11 +71,13 @@ class Profiler {
     if (options_.slice > 0) slices_.emplace(options_.gpu, std::vector<int>{options_.slice});
     if (slices_) out_.slice = slices_->processors(0);
     state_machine();
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      first_fraction_ = (1 - kShareOfLinks) * static_cast<double>(g) / static_cast<double>(groups.size());
-      share_ = (1 - kShareOfLinks) / static_cast<double>(groups.size());
-      measure(groups[g]);
-      add_operations(groups[g]);
+    std::size_t points = 0;
+    for (const Group& group : groups) points += group.points.size();
+    for (Group& group : groups) {
+      share_ = (1 - kShareOfLinks) * static_cast<double>(group.points.size()) / static_cast<double>(points);
+      measure(group);
+      add_operations(group);
+      first_fraction_ += share_;
     }
     measure_links();
     return std::move(out_);
@@ -176,7 +178,7 @@ class Profiler {
   std::mt19937_64 random_;
   std::optional<kernels::cuda::SmSlices> slices_;
   bool warm_ = false;
-  double first_fraction_ = 0, share_ = 1;  // of the group that is measured
+  double first_fraction_ = 0, share_ = 1;  // of the group that is measured, of all progress
   CudaProfile out_;
 };
 
