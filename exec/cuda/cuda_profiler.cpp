@@ -89,7 +89,7 @@ class Profiler {
     machine = machine_facts(allowed_cores());
     machine.merge(gpu_facts(options_.gpu, blas_, nccl_));
     if (slices_) machine["slice_processors"] = std::to_string(out_.slice);
-    machine["command"] = "ppplan profile --backend cuda --model " + options_.model.name;
+    machine["model"] = options_.model.name;
   }
 
   void measure(Group& group) {

@@ -1,5 +1,8 @@
 #include "tools/ppplan/profiled_gpu.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 
 #include "exec/cuda_profile.h"
@@ -56,9 +59,15 @@ exec::CudaProfile measured(Context& context, const exec::CudaProfileOptions& opt
   }
 }
 
+/// As it was called, without the program's folder.
+std::string command_of(const Context& context) {
+  return fmt::format("ppplan {}", fmt::join(context.command_line.begin() + 1, context.command_line.end(), " "));
+}
+
 void deliver(const Context& context, exec::CudaProfile& measured, const std::string& out) {
   measured.profile.device = catalog_name(measured.profile.device);
   if (measured.slice > 0) measured.profile.device = slice_name(measured.profile.device, measured.slice);
+  measured.profile.machine["command"] = command_of(context);
   input::Json document = traces::to_json(measured.profile);
   document["eager"] = input::Json::array();
   for (const traces::Operation& operation : measured.eager) document["eager"].push_back(traces::to_json(operation));
