@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "exec/cuda_execution.h"
+#include "exec/cuda_profile.h"
 
 namespace ppplan::exec {
 
@@ -11,6 +12,11 @@ CudaMachine cuda_machine() {
 
 CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, const CudaExecutionOptions&,
                               const std::function<void(double fraction)>&) {
+  throw std::runtime_error(cuda_machine().why);
+}
+
+CudaProfile profile_gpu(const CudaProfileOptions&,
+                        const std::function<void(double fraction, const std::string& what)>&) {
   throw std::runtime_error(cuda_machine().why);
 }
 

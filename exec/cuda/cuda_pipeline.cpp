@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
+#include <optional>
 #include <stdexcept>
 
+#include "exec/cuda/captured.h"
 #include "exec/cuda/cuda_stage.h"
+#include "kernels/cuda/sm_slices.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::exec::cuda {
@@ -27,23 +29,6 @@ struct StepState {
   GraphExec graph;           // of a compute that reads `captured`
   const Bf16* captured = nullptr;
 };
-
-GraphExec captured(cudaStream_t stream, const std::function<void()>& enqueue) {
-  cudaGraph_t graph = nullptr;
-  PPPLAN_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  try {
-    enqueue();
-  } catch (...) {
-    cudaStreamEndCapture(stream, &graph);
-    const kernels::cuda::Graph owner(graph);
-    throw;
-  }
-  PPPLAN_CHECK(cudaStreamEndCapture(stream, &graph));
-  const kernels::cuda::Graph owner(graph);
-  cudaGraphExec_t executable = nullptr;
-  PPPLAN_CHECK(cudaGraphInstantiate(&executable, graph, 0));
-  return GraphExec(executable);
-}
 
 template <typename T>
 std::vector<T> downloaded(const DeviceArray<T>& array, int gpu) {
@@ -85,6 +70,15 @@ struct Tokens {
   bool has_returned = false;  // in what was enqueued so far
 };
 
+void check_slices(const CudaRun& run, const std::vector<int>& gpus) {
+  if (run.slices.empty()) return;
+  if (run.slices.size() != run.stages.size())
+    throw InputError("slices", "", fmt::format("one for each of the {} stages", run.stages.size()),
+                     std::to_string(run.slices.size()));
+  if (std::ranges::any_of(gpus, [&](int gpu) { return gpu != gpus.front(); }))
+    throw InputError("slices", "", "all stages on one GPU", "several");
+}
+
 }  // namespace
 
 struct CudaPipeline::State {
@@ -92,24 +86,14 @@ struct CudaPipeline::State {
       : run(std::move(from)), wires(carriers), tokens(run.micro_batches.size()) {
     chain_roots(run.micro_batches);
     check_stages(run);
-    place_on_gpus();
+    run.gpus = gpus_of(run);
+    if (!run.slices.empty()) slices.emplace(run.gpus.front(), run.slices);
     for (std::size_t s = 0; s < run.stages.size(); ++s) {
       const DeviceScope scope(run.gpus[s]);
       places.push_back(std::make_unique<StagePlace>(run, s, calls));
+      if (slices) places.back()->stage.limit_processors(slices->processors(s));
     }
     make_tokens();
-  }
-
-  void place_on_gpus() {
-    int count = 0;
-    PPPLAN_CHECK(cudaGetDeviceCount(&count));
-    for (std::size_t s = run.gpus.size(); s < run.stages.size(); ++s)
-      run.gpus.push_back(static_cast<int>(s) % std::max(count, 1));
-    for (const int gpu : run.gpus) {
-      if (gpu < 0 || gpu >= count)
-        throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
-                         std::to_string(gpu));
-    }
   }
 
   void make_tokens() {
@@ -131,7 +115,7 @@ struct CudaPipeline::State {
 
   void make_first_tokens(std::size_t k) {
     const DeviceScope scope(run.gpus.front());
-    const Stream stream = make_stream();
+    const Stream stream = kernels::cuda::make_stream();
     if (!sampled_before(run, k))
       tokens[k].drawn = kernels::cuda::uploaded(std::span<const int>(drawn_tokens(run, k)), stream);
     if (run.micro_batches[k].shape.samples)
@@ -195,16 +179,45 @@ struct CudaPipeline::State {
 
   CudaRun run;
   Wires& wires;
+  std::optional<kernels::cuda::SmSlices> slices;
   std::vector<std::unique_ptr<StagePlace>> places;  // [stage]
   std::vector<Tokens> tokens;                       // [micro-batch]
   DeviceArray<Bf16> shared_logits;
 };
+
+std::vector<int> gpus_of(const CudaRun& run) {
+  int count = 0;
+  PPPLAN_CHECK(cudaGetDeviceCount(&count));
+  std::vector<int> gpus = run.gpus;
+  if (!run.slices.empty()) gpus.resize(run.stages.size(), gpus.empty() ? 0 : gpus.front());
+  for (std::size_t s = gpus.size(); s < run.stages.size(); ++s)
+    gpus.push_back(static_cast<int>(s) % std::max(count, 1));
+  for (const int gpu : gpus) {
+    if (gpu < 0 || gpu >= count)
+      throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
+                       std::to_string(gpu));
+  }
+  check_slices(run, gpus);
+  return gpus;
+}
 
 CudaPipeline::CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires)
     : state_(std::make_unique<State>(std::move(run), calls, wires)) {}
 CudaPipeline::~CudaPipeline() = default;
 
 int CudaPipeline::gpu(int device) const { return state_->place(device).gpu; }
+
+Stream CudaPipeline::make_stream(int device, kernels::cuda::Urgency urgency) {
+  if (!state_->slices) return kernels::cuda::make_stream(urgency);
+  return state_->slices->make_stream(static_cast<std::size_t>(device), urgency);
+}
+
+std::vector<int> CudaPipeline::slices() const {
+  std::vector<int> out;
+  for (std::size_t s = 0; state_->slices && s < state_->slices->size(); ++s)
+    out.push_back(state_->slices->processors(s));
+  return out;
+}
 
 void CudaPipeline::compute(const schedule::Op& op, cudaStream_t stream) {
   if (op.key.kind != traces::OpKind::forward)
@@ -246,12 +259,12 @@ std::vector<std::vector<kernels::cuda::LinearChoice>> CudaPipeline::choices() co
 }
 
 std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls) {
-  CudaRun single{in_one_stage(run), {}, false, true, run.workspace_bytes};
+  CudaRun single{in_one_stage(run), {}, {}, false, true, run.workspace_bytes};
   if (!run.gpus.empty()) single.gpus = {run.gpus.front()};
   LocalWires wires;
   CudaPipeline pipeline(std::move(single), calls, wires);
   const DeviceScope scope(pipeline.gpu(0));
-  const Stream stream = make_stream();
+  const Stream stream = kernels::cuda::make_stream();
   for (std::size_t k = 0; k < run.micro_batches.size(); ++k) {
     schedule::Op op;
     op.key.micro_batch = static_cast<int>(k);

@@ -15,7 +15,6 @@ namespace {
 using kernels::cuda::DeviceError;
 using kernels::cuda::DeviceScope;
 using kernels::cuda::make_event;
-using kernels::cuda::make_stream;
 using kernels::cuda::Urgency;
 
 // First come, first served: about the order of the run itself, so that the host is ahead of every stream.
@@ -81,12 +80,13 @@ void StreamRun::make_lanes() {
     lane.gpu = backend_.gpu(worker.device);
     const bool computes = worker.lane->kind == schedule::LaneKind::compute;
     const DeviceScope scope(lane.gpu);
-    lane.stream = make_stream(computes ? Urgency::low : Urgency::high);
+    lane.stream = backend_.make_stream(worker.device, computes ? Urgency::low : Urgency::high);
     if (!computes) {
       const DeviceScope sender(backend_.gpu(worker.lane->peer));
-      lane.send_stream = make_stream(Urgency::high);
+      lane.send_stream = backend_.make_stream(worker.lane->peer, Urgency::high);
     }
-    if (!starts_.contains(lane.gpu)) starts_[lane.gpu] = {make_stream(), make_event()};
+    if (!starts_.contains(lane.gpu))
+      starts_[lane.gpu] = {backend_.make_stream(worker.device, Urgency::low), make_event()};
     lanes_.push_back(std::move(lane));
   }
 }

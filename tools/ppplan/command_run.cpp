@@ -16,11 +16,14 @@
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
+#include "tools/ppplan/executor_gap.h"
+#include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/rank_world.h"
 #include "tools/ppplan/schedule_run.h"
+#include "tools/ppplan/stage_slices.h"
 #include "traces/timeline_json.h"
 
 namespace ppplan::tools {
@@ -31,6 +34,7 @@ struct Flags {
   std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
+  std::string slices;  // "", "auto" or sizes
   int repeats = 3;
   double tolerance = 0.10;
   std::string wires;  // "" = as compute
@@ -71,6 +75,8 @@ void check(const Flags& flags) {
   one_of(flags.compute, {"real", "replay"}, "--compute");
   one_of(flags.wires, {"", "real", "replay"}, "--wires");
   if (flags.backend == "cuda") check_on_gpus(flags);
+  if (flags.backend != "cuda" && !flags.slices.empty())
+    throw input::InputError("--slices", "", "--backend cuda beside it", "--backend " + flags.backend);
   if (flags.transport == "mpi" && !exec::groups::mpi_is_built())
     throw Unavailable("--transport mpi: this build found no MPI library; use --transport tcp");
   if (flags.backend == "host" && (flags.transport == "local" || flags.transport == "nccl"))
@@ -120,18 +126,47 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["tolerance"] = flags.tolerance;
   out["core_speed"] = core_speed(execution);
   out["time_scale"] = execution.scale;
+  out["executor_gap_fraction"] = executor_gap_fraction(execution.predicted.schedule, execution.measured);
   out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
   out["verdict"] = holds ? "PASS" : "FAIL";
   out["partition"] = plan.partition;
   out["provenance"] = {
       {"costs", plan.provenance.costs}, {"engine", plan.provenance.engine}, {"profile", plan.provenance.profile}};
-  out["machine"] = exec::machine_facts(exec::allowed_cores());
+  std::map<std::string, std::string> machine = exec::machine_facts(exec::allowed_cores());
+  if (execution.gpus) {
+    machine.insert(execution.gpus->machine.begin(), execution.gpus->machine.end());
+    out["slices"] = execution.gpus->slices;
+    out["busy"] = busy_json(execution.gpus->busy);
+    out["memory"] = memory_json(execution.gpus->memory);
+    out["gemms"] = gemms_json(execution.gpus->gemms, "stage");
+  }
+  out["machine"] = machine;
   out["inputs"] = {{"plan", flags.plan},
                    {"profile", flags.profiles},
                    {"phase", flags.phase},
                    {"micro_batches", count},
                    {"assumed", input::Json::array()}};
   return out;
+}
+
+/// Of a run that did not begin.
+input::Json too_large_document(const Flags& flags, const spec::Plan& plan, const exec::StagesTooLarge& error) {
+  return {{"format", "ppplan/run/1"},
+          {"backend", flags.backend},
+          {"transport", flags.transport},
+          {"compute", flags.compute},
+          {"phase", flags.phase},
+          {"verdict", "OOM"},
+          {"reason", error.what()},
+          {"partition", plan.partition},
+          {"memory", memory_json(error.stages())},
+          {"machine", exec::machine_facts(exec::allowed_cores())}};
+}
+
+void print_too_large(Context& context, const Flags& flags, const spec::Plan& plan, const exec::StagesTooLarge& error) {
+  context.status = exit_does_not_fit;
+  if (context.json()) return print_json(too_large_document(flags, plan, error));
+  print_text(fmt::format("OOM: {}\n", error.what()));
 }
 
 std::string verdict_line(const Flags& flags, const Execution& execution, bool holds) {
@@ -188,7 +223,9 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
                                  int count) {
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
-  if (flags.backend == "cuda") return execute_on_gpus(plan, phase, count, flags.repeats, flags.transport, step);
+  if (flags.backend == "cuda")
+    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, stage_slices(plan, flags.slices)},
+                           step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
                                  : execute_replay(plan, phase, count, flags.repeats, step);
@@ -205,19 +242,8 @@ void launch(Context& context, const Flags& flags, const spec::Plan& plan) {
   context.status = exec::launch::run_local_ranks(ranks);
 }
 
-void print(Context& context, const Flags& given) {
-  const Flags flags = written_out(given);
-  check(flags);
-  if (flags.plan.empty() == flags.training.schedule.empty())
-    throw input::InputError("run: expected one of --plan FILE and --schedule FILE");
-  if (!flags.training.schedule.empty()) return run_schedule_file(context, schedule_flags(flags));
-  const spec::Plan plan = plan_of(flags);
-  const cost::Phase phase = parse_phase(flags.phase);
-  const int count = count_of(plan, phase, flags.micro_batches);
-  if (flags.backend == "host" && flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
-  const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
-  if (!ended) return;
-  const Execution& execution = *ended;
+void show(Context& context, const Flags& flags, const spec::Plan& plan, cost::Phase phase, int count,
+          const Execution& execution) {
   if (!flags.trace.empty())
     input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
   if (!flags.html.empty()) input::write_text(flags.html, page(flags, plan, execution, count));
@@ -230,7 +256,26 @@ void print(Context& context, const Flags& given) {
                          fmt::join(plan.partition, ","), plan.provenance.costs, plan.provenance.engine));
   print_text(report::comparison_text(execution.comparison));
   print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
+  if (execution.gpus) print_text("\n" + gpu_text(*execution.gpus));
   print_text("\n" + verdict_line(flags, execution, holds));
+}
+
+void print(Context& context, const Flags& given) {
+  const Flags flags = written_out(given);
+  check(flags);
+  if (flags.plan.empty() == flags.training.schedule.empty())
+    throw input::InputError("run: expected one of --plan FILE and --schedule FILE");
+  if (!flags.training.schedule.empty()) return run_schedule_file(context, schedule_flags(flags));
+  const spec::Plan plan = plan_of(flags);
+  const cost::Phase phase = parse_phase(flags.phase);
+  const int count = count_of(plan, phase, flags.micro_batches);
+  if (flags.backend == "host" && flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
+  try {
+    const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
+    if (ended) show(context, flags, plan, phase, count, *ended);
+  } catch (const exec::StagesTooLarge& error) {
+    print_too_large(context, flags, plan, error);
+  }
 }
 
 }  // namespace
@@ -251,6 +296,9 @@ void add_run(CLI::App& app, Context& context) {
       ->add_option("--transport", flags->transport,
                    "threads of this process, tcp or mpi: a process for each stage; of cuda: local or nccl")
       ->capture_default_str();
+  command->add_option("--slices", flags->slices,
+                      "cuda: multiprocessors of one GPU for each stage, such as 32,64, or auto: those of the plan's "
+                      "devices, which profile --slice named");
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,
                       "tcp: real messages, or replay of their predicted durations (as --compute)");
