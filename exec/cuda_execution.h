@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "exec/groups/parallel_state.h"
 #include "exec/pipeline_run.h"
 #include "planner/schedule/schedule.h"
 #include "traces/timeline.h"
@@ -20,13 +22,13 @@ struct CudaMachine {
 };
 CudaMachine cuda_machine();
 
-enum class CudaTransport { local, nccl };
-
 struct CudaExecutionOptions {
-  CudaTransport transport = CudaTransport::local;
   int repeats = 3;
   double deadline_s = 60;  // of one run
 };
+
+/// Told of progress, from 0 to 1.
+using RunStep = std::function<void(double fraction)>;
 
 struct CudaExecution {
   std::vector<traces::Timeline> measured;  // one per repeat
@@ -42,6 +44,21 @@ inline constexpr double kCudaTolerance = 1.0 / 64;
 /// kernels::cuda::LibraryMissing, and std::runtime_error for what the GPUs answer; without a device, std::runtime_error
 /// with CudaMachine::why.
 CudaExecution execute_on_gpus(const PipelineRun& run, const schedule::Schedule& schedule,
-                              const CudaExecutionOptions& options, const std::function<void(double fraction)>& step);
+                              const CudaExecutionOptions& options, const RunStep& step);
+
+/// One rank of a run on GPUs, one process each: a stage on a GPU, with messages by NCCL.
+class CudaRank {
+ public:
+  virtual ~CudaRank() = default;
+  /// All ranks call it at the same time, on the layout of rank_layout (rank_run.h). Rank 0 gets the timelines, and the
+  /// distance where one device's memory allows; the others get nothing. Runs that are not counted come first, as above.
+  /// When one rank fails, all end with what it says, within the deadline of the control plane: GroupError, and on the
+  /// rank itself what it threw.
+  virtual CudaExecution execute(groups::ParallelState& ranks, const CudaExecutionOptions& options,
+                                const RunStep& step) = 0;
+};
+/// Weights, caches and buffers of `run.only_stage` on `gpu` are there when it returns. `schedule` outlives it. Throws
+/// as execute_on_gpus.
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& run, const schedule::Schedule& schedule, int gpu);
 
 }  // namespace ppplan::exec

@@ -18,7 +18,8 @@ struct CudaRun : PipelineRun {
   std::size_t workspace_bytes = kernels::cuda::Linear::kWorkspaceBytes;  // of each stage's products
 };
 
-/// All stages in one process. A decode step takes the tokens that came back, as HostBackend says.
+/// All stages in one process, or with `only_stage` that one, whose messages then have one side here. A decode step
+/// takes the tokens that came back, as HostBackend says.
 class CudaPipeline : public StreamBackend {
  public:
   /// Weights, caches and buffers are there when it returns. `calls` and `wires` outlive it. Throws InputError as
@@ -32,11 +33,11 @@ class CudaPipeline : public StreamBackend {
 
   /// Before another run of the same schedule: no tokens have come back yet.
   void reset();
-  /// Per micro-batch; empty where it samples nothing. For use when no stream of the run is busy; logits throw
-  /// std::logic_error unless the run keeps them.
+  /// Per micro-batch; empty where it samples nothing, and where the last stage is elsewhere. For use when no stream of
+  /// the run is busy; logits throw std::logic_error unless the run keeps them.
   std::vector<Logits> logits() const;
   std::vector<std::vector<int>> sampled() const;
-  /// The algorithms of each stage's products.
+  /// The algorithms of each stage's products; none of stages elsewhere.
   std::vector<std::vector<kernels::cuda::LinearChoice>> choices() const;
 
  private:
@@ -44,6 +45,9 @@ class CudaPipeline : public StreamBackend {
   std::unique_ptr<State> state_;
 };
 
+/// Whether one_device_logits() would find memory on the current device: weights and caches in bf16, and half as much
+/// again for the rest. Throws DeviceError.
+bool fits_on_one(const PipelineRun& run);
 /// The same micro-batches through all layers on one GPU, one after another on one stream.
 std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls);
 

@@ -22,6 +22,7 @@ struct MachineShape {
   int devices = 2;
   int processors = 4;     // multiprocessors of each
   double patience_s = 0;  // how long a call that waits does so while nothing can run: for what other threads will bring
+  bool ranks_share_devices = false;  // NCCL takes two ranks on one device for ranks of two hosts
 };
 
 /// A new machine, with nothing enqueued and no errors, whose scheduler follows the seed. All streams must be gone.

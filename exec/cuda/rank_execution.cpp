@@ -1,0 +1,112 @@
+#include "exec/cuda/rank_execution.h"
+
+#include <fmt/format.h>
+
+#include "exec/cuda/nccl_wires.h"
+#include "exec/cuda/stream_run.h"
+#include "exec/groups/clock_offset.h"
+#include "exec/rank_outputs.h"
+
+namespace ppplan::exec::cuda {
+
+namespace {
+
+using groups::ParallelState;
+
+/// Rank 0 makes it.
+NcclId shared_id(Group& group, const NcclCalls& calls) {
+  NcclId id{};
+  if (group.rank() == 0) PPPLAN_CHECK_NCCL(calls, ncclGetUniqueId(&id));
+  group.broadcast(std::as_writable_bytes(std::span(&id, 1)), 0);
+  return id;
+}
+
+/// Throws GroupError when the run has failed elsewhere.
+void look(const ParallelState& ranks) {
+  if (const auto why = ranks.failure()) throw GroupError(*why);
+}
+
+class Rank : public CudaRank {
+ public:
+  Rank(CudaRun run, const schedule::Schedule& schedule, const RankLibraries& libraries)
+      : schedule_(schedule), libraries_(libraries), run_(std::move(run)), wires_(libraries.nccl, {}) {
+    run_.keeps_logits = true;
+    pipeline_ = std::make_unique<CudaPipeline>(run_, libraries_.blas, wires_);
+    streams_ = std::make_unique<StreamRun>(schedule_, *pipeline_);
+  }
+
+  CudaExecution execute(ParallelState& ranks, const CudaExecutionOptions& options, const RunStep& step) override {
+    try {
+      return run(ranks, options, step);
+    } catch (const GroupError&) {
+      wires_.give_up();  // before memory is freed, which waits for what still runs
+      throw;
+    } catch (const std::exception& error) {
+      ranks.fail(fmt::format("rank {}: {}", ranks.everyone().rank(), error.what()));
+      wires_.give_up();
+      throw;
+    }
+  }
+
+ private:
+  int stage() const { return run_.only_stage.value_or(0); }
+  int gpu() const { return run_.gpus[static_cast<std::size_t>(stage())]; }
+
+  CudaExecution run(ParallelState& ranks, const CudaExecutionOptions& options, const RunStep& step) {
+    const Patience patience{options.deadline_s, [&] { look(ranks); }};
+    connect(ranks, patience);
+    CudaExecution out;
+    const auto ahead = groups::ahead_of_own(ranks.everyone());
+    constexpr int kUncounted = 2;
+    for (int r = -kUncounted; r < options.repeats; ++r) {
+      traces::Timeline timeline = run_once(ranks, patience, ahead);
+      if (r >= 0) out.measured.push_back(std::move(timeline));
+      step((r + kUncounted + 1.0) / (options.repeats + kUncounted + 1.0));
+    }
+    Group& everyone = ranks.everyone();
+    const auto outputs = outputs_at_first(everyone, run_, pipeline_->logits(), everyone.size() - 1);
+    everyone.barrier();
+    wires_.close();
+    streams_.reset();
+    pipeline_.reset();
+    if (everyone.rank() == 0 && fits_on_one(run_))
+      out.distance = logits_distance(outputs, one_device_logits(run_, libraries_.blas));
+    return out;
+  }
+
+  // Edges in the order that all ranks share, so that no two ranks wait for each other crosswise.
+  void connect(ParallelState& ranks, const Patience& patience) {
+    wires_.set_patience(patience);
+    for (const groups::StageEdge& edge : ranks.own_edges()) {
+      const NcclId id = shared_id(ranks.edge(edge), libraries_.nccl);
+      wires_.connect(edge, id, edge.from == stage() ? gpu() : kElsewhere, edge.to == stage() ? gpu() : kElsewhere);
+    }
+    for (const groups::StageEdge& edge : ranks.own_edges()) wires_.warm_up(edge);
+  }
+
+  traces::Timeline run_once(ParallelState& ranks, const Patience& patience, std::chrono::nanoseconds ahead) {
+    pipeline_->reset();
+    groups::agreed_start(ranks.everyone(), ahead);
+    streams_->enqueue();
+    streams_->await_end({patience.deadline_s, [&] {
+                           patience.look();
+                           wires_.check();
+                         }});
+    return gathered_timeline(schedule_, ranks.everyone(), streams_->op_times());
+  }
+
+  const schedule::Schedule& schedule_;
+  RankLibraries libraries_;
+  CudaRun run_;
+  NcclWires wires_;
+  std::unique_ptr<CudaPipeline> pipeline_;
+  std::unique_ptr<StreamRun> streams_;
+};
+
+}  // namespace
+
+std::unique_ptr<CudaRank> make_rank(CudaRun run, const schedule::Schedule& schedule, const RankLibraries& libraries) {
+  return std::make_unique<Rank>(std::move(run), schedule, libraries);
+}
+
+}  // namespace ppplan::exec::cuda
