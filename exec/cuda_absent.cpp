@@ -14,7 +14,7 @@ CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, con
   throw std::runtime_error(cuda_machine().why);
 }
 
-std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun&, const schedule::Schedule&, int) {
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun&, const TensorRank&, const schedule::Schedule&, int) {
   throw std::runtime_error(cuda_machine().why);
 }
 

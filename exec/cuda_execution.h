@@ -46,11 +46,11 @@ inline constexpr double kCudaTolerance = 1.0 / 64;
 CudaExecution execute_on_gpus(const PipelineRun& run, const schedule::Schedule& schedule,
                               const CudaExecutionOptions& options, const RunStep& step);
 
-/// One rank of a run on GPUs, one process each: a stage on a GPU, with messages by NCCL.
+/// One rank of a run on GPUs, one process each: a stage, or its part of one, on a GPU, with messages by NCCL.
 class CudaRank {
  public:
   virtual ~CudaRank() = default;
-  /// All ranks call it at the same time, on the layout of rank_layout (rank_run.h). Rank 0 gets the timelines, and the
+  /// All ranks call it at the same time, on the layout that rank_layout (rank_run.h) gives for their parts. Rank 0 gets the timelines, and the
   /// distance where one device's memory allows; the others get nothing. Runs that are not counted come first, as above.
   /// When one rank fails, all end with what it says, within the deadline of the control plane: GroupError, and on the
   /// rank itself what it threw.

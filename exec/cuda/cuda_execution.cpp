@@ -49,12 +49,13 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   return out;
 }
 
-std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& from, const schedule::Schedule& schedule, int gpu) {
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& from, const TensorRank& part,
+                                         const schedule::Schedule& schedule, int gpu) {
   if (const CudaMachine machine = cuda_machine(); machine.devices == 0) throw std::runtime_error(machine.why);
   CudaRun run;
   static_cast<PipelineRun&>(run) = from;
   run.gpus.assign(run.stages.size(), gpu);
-  return make_rank(std::move(run), schedule, {kernels::cuda::blas_library(), nccl_library()});
+  return make_rank(std::move(run), part, schedule, {kernels::cuda::blas_library(), nccl_library()});
 }
 
 }  // namespace ppplan::exec

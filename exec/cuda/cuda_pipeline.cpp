@@ -59,16 +59,20 @@ std::vector<T> downloaded(const DeviceArray<T>& array, int gpu) {
 
 // One stage with its buffers. Nothing in it is allocated or freed while a run is under way.
 struct StagePlace {
-  StagePlace(const CudaRun& run, std::size_t index, const kernels::cuda::BlasCalls& calls)
-      : stage(run, index, calls, run.workspace_bytes), steps(run.micro_batches.size()) {
+  StagePlace(const CudaRun& run, std::size_t index, const kernels::cuda::BlasCalls& calls, TensorGroup* group)
+      : stage(run, index, calls, run.workspace_bytes, group), steps(run.micro_batches.size()) {
     const StageLimits limits = stage_limits(run.micro_batches);
     const auto activations = [&](int rows) { return static_cast<std::size_t>(rows) * hidden(run); };
     for (std::size_t k = 0; k < steps.size(); ++k)
       steps[k].out = DeviceArray<Bf16>(activations(run.micro_batches[k].shape.tokens()));
     if (index == 0) return;
-    for (std::size_t slot = 0; slot < receive_slots(run); ++slot) received.emplace_back(activations(limits.rows));
+    for (std::size_t slot = 0; slot < receive_slots(run); ++slot)
+      received.emplace_back(activations(limits.rows) / parts(group));
   }
 
+  static std::size_t parts(const TensorGroup* group) {
+    return group != nullptr ? static_cast<std::size_t>(group->part().size) : 1;
+  }
   static std::size_t hidden(const CudaRun& run) { return static_cast<std::size_t>(run.model.hidden); }
 
   CudaStage stage;
@@ -88,18 +92,29 @@ struct Tokens {
 }  // namespace
 
 struct CudaPipeline::State {
-  State(CudaRun from, const kernels::cuda::BlasCalls& calls, Wires& carriers)
-      : run(std::move(from)), wires(carriers), tokens(run.micro_batches.size()) {
+  State(CudaRun from, const kernels::cuda::BlasCalls& calls, Wires& carriers, TensorGroup* ranks)
+      : run(std::move(from)), wires(carriers), group(ranks), tokens(run.micro_batches.size()) {
     chain_roots(run.micro_batches);
     check_stages(run);
+    check_group();
     place_on_gpus();
     for (std::size_t s = 0; s < run.stages.size(); ++s) {
       places.emplace_back();
       if (run.gpus[s] == kElsewhere) continue;
       const DeviceScope scope(run.gpus[s]);
-      places.back() = std::make_unique<StagePlace>(run, s, calls);
+      places.back() = std::make_unique<StagePlace>(run, s, calls, group);
     }
     make_tokens();
+  }
+
+  void check_group() {
+    if (group == nullptr) return;
+    run.graphs = false;
+    if (!run.only_stage && run.stages.size() > 1)
+      throw std::logic_error("a tensor-parallel group for more than one stage");
+    if (run.model.hidden % group->part().size != 0)
+      throw InputError(fmt::format("tensor parallelism: expected a hidden size that {} ranks share evenly, found {}",
+                                   group->part().size, run.model.hidden));
   }
 
   void place_on_gpus() {
@@ -204,9 +219,12 @@ struct CudaPipeline::State {
       out.bytes = static_cast<std::size_t>(shape.sequences) * sizeof(int);
       return out;
     }
-    if (sends) out.from = place(send.device).steps[k].out.data();
+    const std::size_t slice =
+        static_cast<std::size_t>(shape.tokens()) * StagePlace::hidden(run) / StagePlace::parts(group);
+    const std::size_t rank = group != nullptr ? static_cast<std::size_t>(group->part().rank) : 0;
+    if (sends) out.from = place(send.device).steps[k].out.data() + rank * slice;
     if (receives) out.to = receive_buffer(place(recv.device), k, slot);
-    out.bytes = static_cast<std::size_t>(shape.tokens()) * StagePlace::hidden(run) * sizeof(Bf16);
+    out.bytes = slice * sizeof(Bf16);
     return out;
   }
 
@@ -219,13 +237,14 @@ struct CudaPipeline::State {
 
   CudaRun run;
   Wires& wires;
+  TensorGroup* group;
   std::vector<std::unique_ptr<StagePlace>> places;  // [stage]
   std::vector<Tokens> tokens;                       // [micro-batch]
   DeviceArray<Bf16> shared_logits;
 };
 
-CudaPipeline::CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires)
-    : state_(std::make_unique<State>(std::move(run), calls, wires)) {}
+CudaPipeline::CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires, TensorGroup* group)
+    : state_(std::make_unique<State>(std::move(run), calls, wires, group)) {}
 CudaPipeline::~CudaPipeline() = default;
 
 int CudaPipeline::gpu(int device) const { return state_->gpu(device); }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "exec/cuda/stream_backend.h"
+#include "exec/cuda/tensor_group.h"
 #include "exec/cuda/wires.h"
 #include "exec/pipeline_run.h"
 #include "kernels/cuda/linear.h"
@@ -22,9 +23,11 @@ struct CudaRun : PipelineRun {
 /// takes the tokens that came back, as HostBackend says.
 class CudaPipeline : public StreamBackend {
  public:
-  /// Weights, caches and buffers are there when it returns. `calls` and `wires` outlive it. Throws InputError as
+  /// Weights, caches and buffers are there when it returns. `calls`, `wires` and `group` outlive it; `group` is the
+  /// tensor-parallel one of `only_stage`, of which this is one rank: between stages each rank then sends its slice of
+  /// an activation to its equal, and nothing is a CUDA graph, which NCCL's calls stay out of. Throws InputError as
   /// HostBackend does, and for layers that the kernels don't compute; DeviceError.
-  CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires);
+  CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires, TensorGroup* group = nullptr);
   ~CudaPipeline() override;
   int gpu(int device) const override;
   /// Throws InputError for anything but a forward of a stage and micro-batch of the run.

@@ -4,6 +4,7 @@
 
 #include "exec/cuda/nccl_wires.h"
 #include "exec/cuda/stream_run.h"
+#include "exec/cuda/tensor_group.h"
 #include "exec/groups/clock_offset.h"
 #include "exec/rank_outputs.h"
 
@@ -28,10 +29,11 @@ void look(const ParallelState& ranks) {
 
 class Rank : public CudaRank {
  public:
-  Rank(CudaRun run, const schedule::Schedule& schedule, const RankLibraries& libraries)
-      : schedule_(schedule), libraries_(libraries), run_(std::move(run)), wires_(libraries.nccl, {}) {
+  Rank(CudaRun run, const TensorRank& part, const schedule::Schedule& schedule, const RankLibraries& libraries)
+      : schedule_(schedule), libraries_(libraries), run_(std::move(run)), part_(part), wires_(libraries.nccl) {
     run_.keeps_logits = true;
-    pipeline_ = std::make_unique<CudaPipeline>(run_, libraries_.blas, wires_);
+    if (part_.size > 1) group_.emplace(libraries_.nccl, part_);
+    pipeline_ = std::make_unique<CudaPipeline>(run_, libraries_.blas, wires_, group_ ? &*group_ : nullptr);
     streams_ = std::make_unique<StreamRun>(schedule_, *pipeline_);
   }
 
@@ -39,16 +41,21 @@ class Rank : public CudaRank {
     try {
       return run(ranks, options, step);
     } catch (const GroupError&) {
-      wires_.give_up();  // before memory is freed, which waits for what still runs
+      give_up();
       throw;
     } catch (const std::exception& error) {
       ranks.fail(fmt::format("rank {}: {}", ranks.everyone().rank(), error.what()));
-      wires_.give_up();
+      give_up();
       throw;
     }
   }
 
  private:
+  // Before memory is freed, which waits for what still runs.
+  void give_up() {
+    wires_.give_up();
+    if (group_) group_->give_up();
+  }
   int stage() const { return run_.only_stage.value_or(0); }
   int gpu() const { return run_.gpus[static_cast<std::size_t>(stage())]; }
 
@@ -64,9 +71,10 @@ class Rank : public CudaRank {
       step((r + kUncounted + 1.0) / (options.repeats + kUncounted + 1.0));
     }
     Group& everyone = ranks.everyone();
-    const auto outputs = outputs_at_first(everyone, run_, pipeline_->logits(), everyone.size() - 1);
+    const auto outputs = outputs_at_first(everyone, run_, pipeline_->logits(), everyone.size() - part_.size);
     everyone.barrier();
     wires_.close();
+    if (group_) group_->close();
     streams_.reset();
     pipeline_.reset();
     if (everyone.rank() == 0 && fits_on_one(run_))
@@ -74,8 +82,13 @@ class Rank : public CudaRank {
     return out;
   }
 
-  // Edges in the order that all ranks share, so that no two ranks wait for each other crosswise.
+  // In the order that all ranks share, so that no two of them wait for each other crosswise.
   void connect(ParallelState& ranks, const Patience& patience) {
+    const kernels::cuda::DeviceScope scope(gpu());
+    if (group_) {
+      group_->connect(shared_id(ranks.group(groups::Axis::tp), libraries_.nccl), patience);
+      group_->warm_up();
+    }
     wires_.set_patience(patience);
     for (const groups::StageEdge& edge : ranks.own_edges()) {
       const NcclId id = shared_id(ranks.edge(edge), libraries_.nccl);
@@ -91,22 +104,28 @@ class Rank : public CudaRank {
     streams_->await_end({patience.deadline_s, [&] {
                            patience.look();
                            wires_.check();
+                           if (group_) group_->check();
                          }});
-    return gathered_timeline(schedule_, ranks.everyone(), streams_->op_times());
+    // Of the ranks of a tensor-parallel group, the first tells the times.
+    return gathered_timeline(schedule_, ranks.everyone(),
+                             part_.rank == 0 ? streams_->op_times() : OpTimes(schedule_.ops.size()));
   }
 
   const schedule::Schedule& schedule_;
   RankLibraries libraries_;
   CudaRun run_;
+  TensorRank part_;
   NcclWires wires_;
+  std::optional<TensorGroup> group_;
   std::unique_ptr<CudaPipeline> pipeline_;
   std::unique_ptr<StreamRun> streams_;
 };
 
 }  // namespace
 
-std::unique_ptr<CudaRank> make_rank(CudaRun run, const schedule::Schedule& schedule, const RankLibraries& libraries) {
-  return std::make_unique<Rank>(std::move(run), schedule, libraries);
+std::unique_ptr<CudaRank> make_rank(CudaRun run, const TensorRank& part, const schedule::Schedule& schedule,
+                                    const RankLibraries& libraries) {
+  return std::make_unique<Rank>(std::move(run), part, schedule, libraries);
 }
 
 }  // namespace ppplan::exec::cuda

@@ -17,6 +17,7 @@ struct RankLibraries {
 
 /// make_cuda_rank() of cuda_execution.h on given libraries, which outlive the result. `run.gpus` names the GPU of the
 /// stage that it holds.
-std::unique_ptr<CudaRank> make_rank(CudaRun run, const schedule::Schedule& schedule, const RankLibraries& libraries);
+std::unique_ptr<CudaRank> make_rank(CudaRun run, const TensorRank& part, const schedule::Schedule& schedule,
+                                    const RankLibraries& libraries);
 
 }  // namespace ppplan::exec::cuda

@@ -20,6 +20,12 @@ using host::AttentionShape;
 
 /// out[r] = table[tokens[r]]: [rows, hidden] from [vocabulary, hidden].
 void embed(const int* tokens, const Bf16* table, int rows, int hidden, Bf16* out, cudaStream_t stream);
+/// The same of a table that holds the rows [first, first + count) of the whole: zeros for tokens of other rows.
+void embed_part(const int* tokens, const Bf16* table, int first, int count, int rows, int hidden, Bf16* out,
+                cudaStream_t stream);
+/// out[r, c] = x[c / part, r, c % part]: [rows, width] of columns that lie in parts [parts, rows, part]. Without a
+/// reference; parts * part may exceed the width.
+void join_columns(const Bf16* x, int part, int rows, int width, Bf16* out, cudaStream_t stream);
 /// out[r] = x[row[r]]: [rows, hidden].
 void gather(const Bf16* x, const int* row, int rows, int hidden, Bf16* out, cudaStream_t stream);
 
