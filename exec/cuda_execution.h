@@ -10,6 +10,7 @@
 
 #include "exec/groups/parallel_state.h"
 #include "exec/pipeline_run.h"
+#include "exec/tensor_part.h"
 #include "planner/schedule/schedule.h"
 #include "traces/timeline.h"
 
@@ -50,15 +51,16 @@ CudaExecution execute_on_gpus(const PipelineRun& run, const schedule::Schedule& 
 class CudaRank {
  public:
   virtual ~CudaRank() = default;
-  /// All ranks call it at the same time, on the layout that rank_layout (rank_run.h) gives for their parts. Rank 0 gets the timelines, and the
-  /// distance where one device's memory allows; the others get nothing. Runs that are not counted come first, as above.
-  /// When one rank fails, all end with what it says, within the deadline of the control plane: GroupError, and on the
-  /// rank itself what it threw.
+  /// All ranks call it at the same time, on the layout that rank_layout (rank_run.h) gives for their parts. Rank 0 gets
+  /// the timelines, and the distance where one device's memory allows; the others get nothing. Runs that are not
+  /// counted come first, as above. When one rank fails, all end with what it says, within the deadline of the control
+  /// plane: GroupError, and on the rank itself what it threw.
   virtual CudaExecution execute(groups::ParallelState& ranks, const CudaExecutionOptions& options,
                                 const RunStep& step) = 0;
 };
-/// Weights, caches and buffers of `run.only_stage` on `gpu` are there when it returns. `schedule` outlives it. Throws
-/// as execute_on_gpus.
-std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& run, const schedule::Schedule& schedule, int gpu);
+/// Weights, caches and buffers of its part of `run.only_stage` on `gpu` are there when it returns. `schedule` outlives
+/// it. Throws as execute_on_gpus.
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& run, const TensorRank& part,
+                                         const schedule::Schedule& schedule, int gpu);
 
 }  // namespace ppplan::exec

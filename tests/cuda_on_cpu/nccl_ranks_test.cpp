@@ -84,7 +84,7 @@ TEST(CudaRanks, EveryOrderOfStreamsGivesOneDevicesLogits) {
 /// What a rank of make_rank() does, over the control plane of `world`.
 exec::CudaExecution execute_rank(World& world, const CudaCase& from, exec::CudaExecutionOptions options = {}) {
   ParallelState ranks(world, exec::rank_layout(from.schedule));
-  const auto rank = exec::cuda::make_rank(run_of_stage(from, world.rank()), from.schedule,
+  const auto rank = exec::cuda::make_rank(run_of_stage(from, world.rank()), {}, from.schedule,
                                           {cuda_on_cpu::blas_calls(), cuda_on_cpu::nccl_calls()});
   ranks.warm_up();
   const exec::CudaExecution out = rank->execute(ranks, options, [](double) {});
@@ -115,7 +115,7 @@ TEST(CudaRanks, SeveralOnOneGpuGiveTheSame) {
     ParallelState ranks(world, exec::rank_layout(from.schedule));
     exec::cuda::CudaRun run = run_of_stage(from, world.rank());
     run.gpus.assign(2, 0);
-    const auto rank = exec::cuda::make_rank(run, from.schedule, {cuda_on_cpu::blas_calls(), cuda_on_cpu::nccl_calls()});
+    const auto rank = exec::cuda::make_rank(run, {}, from.schedule, {cuda_on_cpu::blas_calls(), cuda_on_cpu::nccl_calls()});
     const exec::CudaExecution out = rank->execute(ranks, {1, patience_s}, [](double) {});
     if (world.rank() == 0) expect(out.distance == 0, "other logits than one device's");
     ranks.tear_down();
