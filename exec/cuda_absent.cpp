@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "exec/cuda_execution.h"
+#include "exec/cuda_profile.h"
 
 namespace ppplan::exec {
 
@@ -15,6 +16,11 @@ CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, con
 }
 
 std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun&, const TensorRank&, const schedule::Schedule&, int) {
+  throw std::runtime_error(cuda_machine().why);
+}
+
+CudaProfile profile_gpu(const CudaProfileOptions&,
+                        const std::function<void(double fraction, const std::string& what)>&) {
   throw std::runtime_error(cuda_machine().why);
 }
 

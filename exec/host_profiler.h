@@ -4,9 +4,9 @@
 // `cores` busy with the same operation (median_s, p10_s, p90_s, repeats) and alone (alone_s). Sizes are gone through in
 // random order, round after round, so that drift of a shared machine spreads over all of them. Times are processor
 // times of the thread, which other processes don't lengthen; how much of the cores those took meanwhile stands in
-// machine["share_of_other_processes"]. Each is taken beside the yardstick of its core (core_speed.h) and stated for the cores' median speed, yardstick_s, so that a
-// core that was slow for a while doesn't lengthen the operations that it happened to run. Messages (link "memory") are
-// measured as in link_probe.h when there are two cores.
+// machine["share_of_other_processes"]. Each is taken beside the yardstick of its core (core_speed.h) and stated for the
+// cores' median speed, yardstick_s, so that a core that was slow for a while doesn't lengthen the operations that it
+// happened to run. Messages (link "memory") are measured as in link_probe.h when there are two cores.
 #pragma once
 
 #include <cstdint>

@@ -4,6 +4,12 @@
 
 namespace ppplan::exec::cuda {
 
+NcclId new_id(const NcclCalls& calls) {
+  NcclId id{};
+  PPPLAN_CHECK_NCCL(calls, ncclGetUniqueId(&id));
+  return id;
+}
+
 CallGroup::CallGroup(const NcclCalls& calls) : calls_(calls) { PPPLAN_CHECK_NCCL(calls_, ncclGroupStart()); }
 CallGroup::~CallGroup() {
   if (!ended_) calls_.ncclGroupEnd();

@@ -7,6 +7,9 @@
 
 namespace ppplan::exec::cuda {
 
+/// Of a new communicator. Throws DeviceError.
+NcclId new_id(const NcclCalls& calls);
+
 /// Several calls as one. A group that is left by an exception is ended too, so that the thread's next one is its own.
 class CallGroup {
  public:

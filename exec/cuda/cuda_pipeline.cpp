@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
+#include <optional>
 #include <stdexcept>
 
+#include "exec/cuda/captured.h"
 #include "exec/cuda/cuda_stage.h"
-#include "exec/host_backend.h"
+#include "kernels/cuda/sm_slices.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::exec::cuda {
@@ -28,23 +29,6 @@ struct StepState {
   GraphExec graph;           // of a compute that reads `captured`
   const Bf16* captured = nullptr;
 };
-
-GraphExec captured(cudaStream_t stream, const std::function<void()>& enqueue) {
-  cudaGraph_t graph = nullptr;
-  PPPLAN_CHECK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
-  try {
-    enqueue();
-  } catch (...) {
-    cudaStreamEndCapture(stream, &graph);
-    const kernels::cuda::Graph owner(graph);
-    throw;
-  }
-  PPPLAN_CHECK(cudaStreamEndCapture(stream, &graph));
-  const kernels::cuda::Graph owner(graph);
-  cudaGraphExec_t executable = nullptr;
-  PPPLAN_CHECK(cudaGraphInstantiate(&executable, graph, 0));
-  return GraphExec(executable);
-}
 
 template <typename T>
 std::vector<T> downloaded(const DeviceArray<T>& array, int gpu) {
@@ -89,6 +73,15 @@ struct Tokens {
   bool has_returned = false;  // in what was enqueued so far
 };
 
+void check_slices(const CudaRun& run, const std::vector<int>& gpus) {
+  if (run.slices.empty()) return;
+  if (run.slices.size() != run.stages.size())
+    throw InputError("slices", "", fmt::format("one for each of the {} stages", run.stages.size()),
+                     std::to_string(run.slices.size()));
+  if (std::ranges::any_of(gpus, [&](int gpu) { return gpu != gpus.front(); }))
+    throw InputError("slices", "", "all stages on one GPU", "several");
+}
+
 }  // namespace
 
 struct CudaPipeline::State {
@@ -97,12 +90,14 @@ struct CudaPipeline::State {
     chain_roots(run.micro_batches);
     check_stages(run);
     check_group();
-    place_on_gpus();
+    run.gpus = gpus_of(run);
+    if (!run.slices.empty()) slices.emplace(run.gpus.front(), run.slices);
     for (std::size_t s = 0; s < run.stages.size(); ++s) {
       places.emplace_back();
       if (run.gpus[s] == kElsewhere) continue;
       const DeviceScope scope(run.gpus[s]);
       places.back() = std::make_unique<StagePlace>(run, s, calls, group);
+      if (slices) places.back()->stage.limit_processors(slices->processors(s));
     }
     make_tokens();
   }
@@ -115,20 +110,6 @@ struct CudaPipeline::State {
     if (run.model.hidden % group->part().size != 0)
       throw InputError(fmt::format("tensor parallelism: expected a hidden size that {} ranks share evenly, found {}",
                                    group->part().size, run.model.hidden));
-  }
-
-  void place_on_gpus() {
-    int count = 0;
-    PPPLAN_CHECK(cudaGetDeviceCount(&count));
-    for (std::size_t s = run.gpus.size(); s < run.stages.size(); ++s)
-      run.gpus.push_back(static_cast<int>(s) % std::max(count, 1));
-    for (std::size_t s = 0; s < run.gpus.size(); ++s) {
-      int& gpu = run.gpus[s];
-      if (!run.holds(static_cast<int>(s))) gpu = kElsewhere;
-      if (run.holds(static_cast<int>(s)) && (gpu < 0 || gpu >= count))
-        throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
-                         std::to_string(gpu));
-    }
   }
 
   bool has_first() const { return run.gpus.front() != kElsewhere; }
@@ -237,17 +218,48 @@ struct CudaPipeline::State {
 
   CudaRun run;
   Wires& wires;
+  std::optional<kernels::cuda::SmSlices> slices;
   TensorGroup* group;
   std::vector<std::unique_ptr<StagePlace>> places;  // [stage]
   std::vector<Tokens> tokens;                       // [micro-batch]
   DeviceArray<Bf16> shared_logits;
 };
 
+std::vector<int> gpus_of(const CudaRun& run) {
+  int count = 0;
+  PPPLAN_CHECK(cudaGetDeviceCount(&count));
+  std::vector<int> gpus = run.gpus;
+  if (!run.slices.empty()) gpus.resize(run.stages.size(), gpus.empty() ? 0 : gpus.front());
+  for (std::size_t s = gpus.size(); s < run.stages.size(); ++s)
+    gpus.push_back(static_cast<int>(s) % std::max(count, 1));
+  for (std::size_t s = 0; s < gpus.size(); ++s) {
+    const bool is_here = run.holds(static_cast<int>(s));
+    if (!is_here) gpus[s] = kElsewhere;
+    if (is_here && (gpus[s] < 0 || gpus[s] >= count))
+      throw InputError("gpus", "", fmt::format("numbers below the {} GPUs of this machine", count),
+                       std::to_string(gpus[s]));
+  }
+  check_slices(run, gpus);
+  return gpus;
+}
+
 CudaPipeline::CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires, TensorGroup* group)
     : state_(std::make_unique<State>(std::move(run), calls, wires, group)) {}
 CudaPipeline::~CudaPipeline() = default;
 
 int CudaPipeline::gpu(int device) const { return state_->gpu(device); }
+
+Stream CudaPipeline::make_stream(int device, kernels::cuda::Urgency urgency) {
+  if (!state_->slices) return kernels::cuda::make_stream(urgency);
+  return state_->slices->make_stream(static_cast<std::size_t>(device), urgency);
+}
+
+std::vector<int> CudaPipeline::slices() const {
+  std::vector<int> out;
+  for (std::size_t s = 0; state_->slices && s < state_->slices->size(); ++s)
+    out.push_back(state_->slices->processors(s));
+  return out;
+}
 
 void CudaPipeline::compute(const schedule::Op& op, cudaStream_t stream) {
   if (op.key.kind != traces::OpKind::forward)
@@ -291,19 +303,13 @@ std::vector<std::vector<kernels::cuda::LinearChoice>> CudaPipeline::choices() co
   return out;
 }
 
-bool fits_on_one(const PipelineRun& run) {
-  std::size_t free_bytes = 0, total_bytes = 0;
-  PPPLAN_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
-  return 0.75 * static_cast<double>(host_bytes(HostRun{in_one_stage(run), {}})) < static_cast<double>(free_bytes);
-}
-
 std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls) {
-  CudaRun single{in_one_stage(run), {}, false, true, run.workspace_bytes};
+  CudaRun single{in_one_stage(run), {}, {}, false, true, run.workspace_bytes};
   if (!run.gpus.empty()) single.gpus = {run.gpus[static_cast<std::size_t>(run.only_stage.value_or(0))]};
   LocalWires wires;
   CudaPipeline pipeline(std::move(single), calls, wires);
   const DeviceScope scope(pipeline.gpu(0));
-  const Stream stream = make_stream();
+  const Stream stream = kernels::cuda::make_stream();
   for (std::size_t k = 0; k < run.micro_batches.size(); ++k) {
     schedule::Op op;
     op.key.micro_batch = static_cast<int>(k);

@@ -14,10 +14,15 @@ namespace ppplan::exec::cuda {
 
 struct CudaRun : PipelineRun {
   std::vector<int> gpus;      // [stage] -> GPU; empty = stage s on GPU s of those there are, again and again
+  std::vector<int> slices;    // [stage] -> multiprocessors that it has for itself, of one GPU; empty = whole GPUs
   bool graphs = true;         // a stage's compute of a micro-batch is a CUDA graph from its second run on
   bool keeps_logits = false;  // else sampled tokens alone
   std::size_t workspace_bytes = kernels::cuda::Linear::kWorkspaceBytes;  // of each stage's products
 };
+
+/// [stage]: the run's GPUs, completed as CudaRun::gpus says; kElsewhere of stages that it doesn't hold. Throws
+/// InputError for one that the machine lacks, DeviceError.
+std::vector<int> gpus_of(const CudaRun& run);
 
 /// All stages in one process, or with `only_stage` that one, whose messages then have one side here. A decode step
 /// takes the tokens that came back, as HostBackend says.
@@ -26,10 +31,12 @@ class CudaPipeline : public StreamBackend {
   /// Weights, caches and buffers are there when it returns. `calls`, `wires` and `group` outlive it; `group` is the
   /// tensor-parallel one of `only_stage`, of which this is one rank: between stages each rank then sends its slice of
   /// an activation to its equal, and nothing is a CUDA graph, which NCCL's calls stay out of. Throws InputError as
-  /// HostBackend does, and for layers that the kernels don't compute; DeviceError.
+  /// HostBackend does, for layers that the kernels don't compute, and for slices that are not one a stage on one GPU;
+  /// kernels::cuda::SlicesRefused; DeviceError.
   CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires, TensorGroup* group = nullptr);
   ~CudaPipeline() override;
   int gpu(int device) const override;
+  kernels::cuda::Stream make_stream(int device, kernels::cuda::Urgency urgency) override;
   /// Throws InputError for anything but a forward of a stage and micro-batch of the run.
   void compute(const schedule::Op& op, cudaStream_t stream) override;
   void transfer(const schedule::Op& send, const schedule::Op& recv, int slot, const TransferStreams& streams) override;
@@ -40,6 +47,8 @@ class CudaPipeline : public StreamBackend {
   /// the run is busy; logits throw std::logic_error unless the run keeps them.
   std::vector<Logits> logits() const;
   std::vector<std::vector<int>> sampled() const;
+  /// [stage]: multiprocessors of its slice; empty where stages have whole GPUs.
+  std::vector<int> slices() const;
   /// The algorithms of each stage's products; none of stages elsewhere.
   std::vector<std::vector<kernels::cuda::LinearChoice>> choices() const;
 
@@ -48,9 +57,6 @@ class CudaPipeline : public StreamBackend {
   std::unique_ptr<State> state_;
 };
 
-/// Whether one_device_logits() would find memory on the current device: weights and caches in bf16, and half as much
-/// again for the rest. Throws DeviceError.
-bool fits_on_one(const PipelineRun& run);
 /// The same micro-batches through all layers on one GPU, one after another on one stream.
 std::vector<Logits> one_device_logits(const CudaRun& run, const kernels::cuda::BlasCalls& calls);
 

@@ -46,13 +46,12 @@ CudaStage::CudaStage(const PipelineRun& run, std::size_t stage, const kernels::c
     rope_[head_dim] = {angles(table.cosines(0), limits.kv_tokens, head_dim, stream),
                        angles(table.sines(0), limits.kv_tokens, head_dim, stream)};
   }
-  const std::map<int, KvSize> sizes = kv_sizes(run.micro_batches);
-  const std::vector<int> roots = chain_roots(run.micro_batches);
-  caches_.emplace(shapes_of(layers_, &DeviceLayer::whole), part_, held.first_layer, sizes, run.seed, stream);
+  const CacheUse use = cache_use(run);
+  caches_.emplace(shapes_of(layers_, &DeviceLayer::whole), part_, held.first_layer, use.sizes, run.seed, stream);
   for (std::size_t index = 0; index < run.micro_batches.size(); ++index) {
     batches_.push_back(run.micro_batches[index].shape);
-    steps_.emplace_back(batches_.back(), caches_->pages(roots[index]),
-                        PagedCaches::pages_of_sequence(sizes.at(roots[index])), stream);
+    steps_.emplace_back(batches_.back(), caches_->pages(use.chain[index]),
+                        PagedCaches::pages_of_sequence(use.sizes.at(use.chain[index])), stream);
   }
   const std::vector<LayerShape> shapes = shapes_of(layers_, &DeviceLayer::shape);
   workspace_ = kernels::cuda::Workspace(shapes, limits.rows, limits.sequences, limits.kv_tokens);

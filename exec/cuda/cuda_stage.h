@@ -34,6 +34,11 @@ class CudaStage {
 
   /// Enqueues the embedding, the layers and the head, as the stage owns them.
   void forward(std::size_t micro_batch, const StepBuffers& buffers, cudaStream_t stream);
+  /// Before its first forward: its stream has so many multiprocessors of the GPU and no more.
+  void limit_processors(int processors) {
+    workspace_.processors = processors;
+    linear_.limit_processors(processors);
+  }
   bool owns_embedding() const { return embedding_.size() > 0; }
   bool owns_head() const { return head_.size() > 0; }
   std::vector<kernels::cuda::LinearChoice> choices() const { return linear_.choices(); }

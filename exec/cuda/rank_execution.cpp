@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "exec/cuda/gemm_choices.h"
+#include "exec/cuda/gpu_facts.h"
 #include "exec/cuda/nccl_wires.h"
+#include "exec/cuda/stage_memory.h"
 #include "exec/cuda/stream_run.h"
 #include "exec/cuda/tensor_group.h"
 #include "exec/groups/clock_offset.h"
@@ -16,8 +19,7 @@ using groups::ParallelState;
 
 /// Rank 0 makes it.
 NcclId shared_id(Group& group, const NcclCalls& calls) {
-  NcclId id{};
-  if (group.rank() == 0) PPPLAN_CHECK_NCCL(calls, ncclGetUniqueId(&id));
+  NcclId id = group.rank() == 0 ? new_id(calls) : NcclId{};
   group.broadcast(std::as_writable_bytes(std::span(&id, 1)), 0);
   return id;
 }
@@ -32,10 +34,15 @@ class Rank : public CudaRank {
   Rank(CudaRun run, const TensorRank& part, const schedule::Schedule& schedule, const RankLibraries& libraries)
       : schedule_(schedule), libraries_(libraries), run_(std::move(run)), part_(part), wires_(libraries.nccl) {
     run_.keeps_logits = true;
+    memory_ = stage_memory(run_, part_);
+    require_room(memory_);
+    machine_ = gpu_facts(gpu(), libraries_.blas, &libraries_.nccl);
     if (part_.size > 1) group_.emplace(libraries_.nccl, part_);
     pipeline_ = std::make_unique<CudaPipeline>(run_, libraries_.blas, wires_, group_ ? &*group_ : nullptr);
     streams_ = std::make_unique<StreamRun>(schedule_, *pipeline_);
   }
+
+  const std::map<std::string, std::string>& machine() const override { return machine_; }
 
   CudaExecution execute(ParallelState& ranks, const CudaExecutionOptions& options, const RunStep& step) override {
     try {
@@ -50,6 +57,11 @@ class Rank : public CudaRank {
     }
   }
 
+  std::optional<double> distance() override {
+    if (!fits_on_one(run_)) return std::nullopt;
+    return logits_distance(outputs_, one_device_logits(run_, libraries_.blas));
+  }
+
  private:
   // Before memory is freed, which waits for what still runs.
   void give_up() {
@@ -61,24 +73,26 @@ class Rank : public CudaRank {
 
   CudaExecution run(ParallelState& ranks, const CudaExecutionOptions& options, const RunStep& step) {
     const Patience patience{options.deadline_s, [&] { look(ranks); }};
-    connect(ranks, patience);
+    const Patience at_first{std::max(options.deadline_s, options.first_s), patience.look};
+    connect(ranks, at_first);
     CudaExecution out;
     const auto ahead = groups::ahead_of_own(ranks.everyone());
     constexpr int kUncounted = 2;
     for (int r = -kUncounted; r < options.repeats; ++r) {
-      traces::Timeline timeline = run_once(ranks, patience, ahead);
+      traces::Timeline timeline = run_once(ranks, r < 0 ? at_first : patience, ahead);
       if (r >= 0) out.measured.push_back(std::move(timeline));
       step((r + kUncounted + 1.0) / (options.repeats + kUncounted + 1.0));
     }
     Group& everyone = ranks.everyone();
-    const auto outputs = outputs_at_first(everyone, run_, pipeline_->logits(), everyone.size() - part_.size);
+    outputs_ = outputs_at_first(everyone, run_, pipeline_->logits(), everyone.size() - part_.size);
     everyone.barrier();
     wires_.close();
     if (group_) group_->close();
+    for (const auto& choices : pipeline_->choices()) out.gemms.push_back(gemm_choices(choices));
+    out.memory = memory_;
+    out.machine = machine_;
     streams_.reset();
     pipeline_.reset();
-    if (everyone.rank() == 0 && fits_on_one(run_))
-      out.distance = logits_distance(outputs, one_device_logits(run_, libraries_.blas));
     return out;
   }
 
@@ -115,6 +129,9 @@ class Rank : public CudaRank {
   RankLibraries libraries_;
   CudaRun run_;
   TensorRank part_;
+  std::vector<StageMemory> memory_;
+  std::map<std::string, std::string> machine_;
+  std::vector<Logits> outputs_;  // on rank 0
   NcclWires wires_;
   std::optional<TensorGroup> group_;
   std::unique_ptr<CudaPipeline> pipeline_;

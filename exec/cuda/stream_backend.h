@@ -4,6 +4,7 @@
 
 #include <cuda_runtime_api.h>
 
+#include "kernels/cuda/owners.h"
 #include "planner/schedule/schedule.h"
 
 namespace ppplan::exec::cuda {
@@ -24,6 +25,10 @@ class StreamBackend {
   virtual ~StreamBackend() = default;
   /// The GPU of a device of the schedule, or kElsewhere.
   virtual int gpu(int device) const = 0;
+  /// A stream for a device's ops, on its GPU, which is current.
+  virtual kernels::cuda::Stream make_stream(int /*device*/, kernels::cuda::Urgency urgency) {
+    return kernels::cuda::make_stream(urgency);
+  }
   virtual void compute(const schedule::Op& op, cudaStream_t stream) = 0;
   /// What is enqueued on either stream belongs to the transfer, which has ended when both have. With one side
   /// elsewhere, what is enqueued for the other ends when the two have met. `slot` counts receive buffers as in

@@ -16,7 +16,6 @@ namespace {
 using kernels::cuda::DeviceError;
 using kernels::cuda::DeviceScope;
 using kernels::cuda::make_event;
-using kernels::cuda::make_stream;
 using kernels::cuda::Urgency;
 
 // First come, first served: about the order of the run itself, so that the host is ahead of every stream.
@@ -86,19 +85,20 @@ void StreamRun::check_waits() const {
 }
 
 void StreamRun::make_lanes() {
-  const auto stream_of = [this](int gpu, Urgency urgency) {
+  const auto stream_of = [this](int device, Urgency urgency) {
+    const int gpu = backend_.gpu(device);
     if (gpu == kElsewhere) return kernels::cuda::Stream();
     const DeviceScope scope(gpu);
-    if (!starts_.contains(gpu)) starts_[gpu] = {make_stream(), make_event()};
-    return make_stream(urgency);
+    if (!starts_.contains(gpu)) starts_[gpu] = {backend_.make_stream(device, Urgency::low), make_event()};
+    return backend_.make_stream(device, urgency);
   };
   for (const Worker& worker : graph_.workers) {
     Lane lane;
     lane.gpu = backend_.gpu(worker.device);
     const bool computes = worker.lane->kind == schedule::LaneKind::compute;
-    lane.stream = stream_of(lane.gpu, computes ? Urgency::low : Urgency::high);
+    lane.stream = stream_of(worker.device, computes ? Urgency::low : Urgency::high);
     if (!computes) lane.send_gpu = backend_.gpu(worker.lane->peer);
-    lane.send_stream = stream_of(lane.send_gpu, Urgency::high);
+    if (!computes) lane.send_stream = stream_of(worker.lane->peer, Urgency::high);
     lanes_.push_back(std::move(lane));
   }
 }

@@ -106,6 +106,8 @@ Linear::~Linear() {
 Linear::Product& Linear::product(const LinearShape& shape) {
   if (const auto known = products_.find(shape); known != products_.end()) return *known->second;
   auto product = std::make_unique<Product>(calls_, shape);
+  if (processors_ > 0)
+    product->set(calls_, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, static_cast<std::int32_t>(processors_));
   Made<cublasLtMatmulPreference_t> preference(calls_.cublasLtMatmulPreferenceDestroy);
   PPPLAN_CHECK(calls_.cublasLtMatmulPreferenceCreate(&preference.handle));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_.size()});

@@ -56,6 +56,8 @@ class Linear {
   /// `calls` outlives it. Throws DeviceError, as all of it.
   explicit Linear(const BlasCalls& calls, std::size_t workspace_bytes = kWorkspaceBytes);
   ~Linear();
+  /// Products whose algorithm is not chosen yet will be for that many multiprocessors of the GPU: a slice of it.
+  void limit_processors(int processors) { processors_ = processors; }
   /// Enqueues. A shape's first run chooses its algorithm, which a stream must not be capturing for. Nothing for no
   /// rows.
   void run(const LinearShape& shape, const LinearArrays& arrays, cudaStream_t stream);
@@ -68,6 +70,7 @@ class Linear {
 
   const BlasCalls& calls_;
   cublasLtHandle_t handle_ = nullptr;
+  int processors_ = 0;  // 0 = all
   DeviceArray<unsigned char> workspace_;
   std::map<LinearShape, std::unique_ptr<Product>> products_;
 };

@@ -129,6 +129,13 @@ void Runtime::run_kernel(const std::function<void()>& kernel) {
   kernel();
 }
 
+std::size_t Runtime::taken(int device) const {
+  std::size_t bytes = 0;
+  for (const auto& [memory, allocation] : allocations)
+    if (allocation.device == device && !allocation.pinned) bytes += allocation.bytes;
+  return bytes;
+}
+
 void set_machine(std::uint32_t seed, const MachineShape& shape) {
   const MachineLock lock;
   runtime().set(seed, shape);
@@ -149,6 +156,10 @@ int objects() {
   const MachineLock lock;
   const Runtime& r = runtime();
   return static_cast<int>(r.streams.size() + r.events.size() + r.graphs.size() + r.allocations.size());
+}
+std::size_t taken_bytes(int device) {
+  const MachineLock lock;
+  return runtime().taken(device);
 }
 int dropped() {
   const MachineLock lock;

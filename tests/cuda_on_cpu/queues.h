@@ -65,6 +65,7 @@ class Runtime {
   void finish(std::unique_lock<std::recursive_mutex>& lock, int device);
   void append(StreamDouble& stream, Task task);
   void run_kernel(const std::function<void()>& kernel);
+  std::size_t taken(int device) const;
   bool idle(const StreamDouble& stream) const { return stream.tasks.empty(); }
   std::size_t draw(std::size_t below) { return random_() % below; }
 

@@ -37,6 +37,7 @@ bool captures(const Runtime& machine) { return any_capture() && machine.sticky =
 
 cudaError_t allocate(Runtime& machine, void** out, std::size_t bytes, bool pinned) {
   if (captures(machine)) return cudaErrorStreamCaptureUnsupported;
+  if (!pinned && machine.taken(device) + bytes > machine.shape.memory_bytes) return cudaErrorMemoryAllocation;
   constexpr std::size_t kBoundary = 256;
   if (posix_memalign(out, kBoundary, bytes == 0 ? 1 : bytes) != 0) return cudaErrorMemoryAllocation;
   std::memset(*out, 0xff, bytes);
@@ -183,10 +184,10 @@ cudaError_t cudaFree(void* memory) {
 }
 cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 
-// As much as nobody asks for here.
-cudaError_t cudaMemGetInfo(size_t* free_bytes, size_t* total_bytes) {
-  return call("cudaMemGetInfo", [&](Runtime&, auto&) {
-    *free_bytes = *total_bytes = std::size_t{1} << 40;
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  return call("cudaMemGetInfo", [&](Runtime& machine, auto&) {
+    *total = machine.shape.memory_bytes;
+    *free = *total - machine.taken(device);
     return cudaSuccess;
   });
 }
@@ -280,8 +281,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
     if (a == nullptr || b == nullptr || a->device != b->device) return cudaErrorInvalidResourceHandle;
     if (!a->latest || !b->latest) return cudaErrorInvalidResourceHandle;
     if (!a->latest->done || !b->latest->done) return cudaErrorNotReady;
-    // One microsecond a step.
-    *milliseconds = 1e-3f * (static_cast<float>(b->latest->tick) - static_cast<float>(a->latest->tick));
+    const double ticks = static_cast<double>(b->latest->tick) - static_cast<double>(a->latest->tick);
+    *milliseconds = static_cast<float>(1e3 * machine.shape.tick_s * ticks);
     return cudaSuccess;
   });
 }
@@ -291,6 +292,15 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     StreamDouble* const it = known(machine.streams, stream);
     if (it == nullptr) return cudaErrorInvalidResourceHandle;
     return copy(machine, lock, to, from, bytes, kind, it);
+  });
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  return call("cudaMemsetAsync", [&](Runtime& machine, auto&) {
+    StreamDouble* const it = known(machine.streams, stream);
+    if (it == nullptr) return cudaErrorInvalidResourceHandle;
+    if (!is_device(machine, to)) return cudaErrorInvalidValue;
+    machine.append(*it, {[=] { std::memset(to, value, bytes); }, {}});
+    return static_cast<cudaError_t>(machine.sticky);
   });
 }
 cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t bytes, cudaStream_t stream) {
