@@ -1,5 +1,6 @@
 #include "exec/cuda_execution.h"
 
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
@@ -48,6 +49,8 @@ const NcclCalls* nccl_if_there() {
 CudaMachine cuda_machine() {
   CudaMachine out;
   out.is_built = true;
+  // Streams of many lanes and slices in queues of their own; the driver's default of 8 would make some wait for others.
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   const cudaError_t status = cudaGetDeviceCount(&out.devices);
   if (status == cudaSuccess && out.devices > 0) return out;
   cudaGetLastError();

@@ -131,7 +131,7 @@ struct CudaPipeline::State {
 
   void make_first_tokens(std::size_t k) {
     const DeviceScope scope(run.gpus.front());
-    const Stream stream = make_stream();
+    const Stream stream = kernels::cuda::make_stream();
     if (!sampled_before(run, k))
       tokens[k].drawn = kernels::cuda::uploaded(std::span<const int>(drawn_tokens(run, k)), stream);
     if (run.micro_batches[k].shape.samples)

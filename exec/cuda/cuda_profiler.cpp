@@ -15,6 +15,7 @@
 #include "exec/cuda/gpu_facts.h"
 #include "exec/cuda/nccl_wires.h"
 #include "exec/cuda/wire_probe.h"
+#include "exec/host_weights.h"
 #include "exec/machine_facts.h"
 #include "exec/sample_statistics.h"
 #include "planner/input/input_error.h"

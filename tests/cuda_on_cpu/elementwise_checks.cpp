@@ -200,8 +200,11 @@ std::string check_rope_store_kv(const CudaOperations& operations, unsigned seed)
   const kernels::host::RopeTable table(10000.0, kPositions, shape.head_dim);
   Values qkv = random_values(area(c.tokens, c.width()), draws);
   std::vector<Bf16> keys = unwritten(area(c.slots * shape.kv_heads, shape.head_dim)), values = keys;
-  operations.rope_store_kv(qkv.device.data(), c.position.data(), c.slot.data(), table.cosines(0), table.sines(0),
-                           c.tokens, shape, PagedKv{keys.data(), values.data(), c.page_tokens}, nullptr);
+  const std::size_t angles = area(kPositions, shape.head_dim / 2);
+  const std::vector<float> cosines(table.cosines(0), table.cosines(0) + angles);
+  const std::vector<float> sines(table.sines(0), table.sines(0) + angles);
+  operations.rope_store_kv(qkv.device.data(), c.position.data(), c.slot.data(), cosines.data(), sines.data(), c.tokens,
+                           shape, PagedKv{keys.data(), values.data(), c.page_tokens}, nullptr);
   std::vector<float> rows(qkv.host.data(), qkv.host.data() + qkv.host.size());
   for (int token = 0; token < c.tokens; ++token) {
     const int position = c.position[static_cast<std::size_t>(token)];

@@ -24,6 +24,8 @@ bool made() {
       shape.processors = static_cast<int>(value);
     else if (name == "memory")
       shape.memory_bytes = value;
+    else if (name == "slice")
+      shape.slice_processors = static_cast<int>(value);
     else if (name == "tick_us")
       shape.tick_s = 1e-6 * static_cast<double>(value);
     else if (name == "seed")

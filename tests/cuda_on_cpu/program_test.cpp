@@ -35,8 +35,9 @@ const std::string& measured_profile() {
   static const std::string path = [] {
     const std::string file = scratch("profile.json");
     set_double();
-    const Outcome outcome = ppplan("profile --backend cuda --model " + small_model() +
-                                   " --max-tokens 16 --max-batch 2 --max-kv 16 --warm-up 0 --seconds 1 --out " + file);
+    const Outcome outcome =
+        ppplan("profile --backend cuda --model " + small_model() +
+               " --max-tokens 16 --max-batch 2 --max-kv 16 --max-message 65536 --warm-up 0 --seconds 1 --out " + file);
     EXPECT_EQ(outcome.status, 0) << outcome.err;
     return file;
   }();
@@ -72,8 +73,8 @@ TEST(CudaProgram, AProfileIsOfTheDoubleAndStatesHowItWasTaken) {
     EXPECT_GE(operation.at("repeats"), 5);
     EXPECT_GT(operation.at("median_s"), 0);
   }
-  // 1 KiB to 256 MiB by fours, between the two devices.
-  EXPECT_EQ(profile.at("links").size(), 10u);
+  // 1, 4, 16 and 64 KiB, between the two devices.
+  EXPECT_EQ(profile.at("links").size(), 4u);
 }
 
 TEST(CudaProgram, AProfileNamesTheAlgorithmOfEveryProduct) {
@@ -99,6 +100,68 @@ TEST(CudaProgram, APlanOfTheProfileRunsAndNamesItsProducts) {
     // Four of a layer on both stages, and the head's on the last.
     EXPECT_EQ(run.at("gemms").size(), 4u + 4u + 1u);
   }
+}
+
+TEST(CudaProgram, StagesRunOnSlicesOfOneGpu) {
+  const std::string plan = plan_of_profile(" --pp 2");
+  set_double("devices=1 processors=16");
+  const std::string line = "run --plan " + plan + " --backend cuda --micro-batches 3 --repeats 1 --format json";
+  const Outcome outcome = ppplan(line + " --slices 3,12");
+  EXPECT_THAT(outcome.status, testing::AnyOf(0, 5)) << outcome.err;
+  const Json run = Json::parse(outcome.out);
+  EXPECT_EQ(run.at("outputs_match"), true);
+  EXPECT_EQ(run.at("slices"), Json({4, 12}));  // the double cuts pairs
+  for (const Json& stage : run.at("busy")) EXPECT_GT(stage.at("alone_s"), 0);
+  EXPECT_EQ(ppplan(line + " --slices 3,14").status, 4);
+  EXPECT_EQ(ppplan(line + " --slices 3").status, 2);
+  EXPECT_EQ(ppplan(line + " --slices 3,x").status, 2);
+  EXPECT_EQ(ppplan(line + " --slices auto").status, 2);  // the plan's devices are whole ones
+  set_double("devices=1 processors=16 slice=0");
+  const Outcome without = ppplan(line + " --slices 3,12");
+  EXPECT_EQ(without.status, 4);
+  EXPECT_THAT(without.err, HasSubstr("green contexts"));
+}
+
+TEST(CudaProgram, APlanForSlicesRunsOnThem) {
+  set_double("devices=1 processors=16");
+  std::string profiles, gpus;
+  for (const std::string size : {"4", "12"}) {
+    const std::string file = scratch("slice_" + size + ".json"), name = kDevice + "-" + size + "sm";
+    ASSERT_EQ(
+        ppplan("profile --backend cuda --slice " + size + " --model " + small_model() +
+               " --max-tokens 16 --max-batch 2 --max-kv 16 --max-message 65536 --warm-up 0 --seconds 1 --out " + file)
+            .status,
+        0);
+    profiles += " --profile " + file + " --gpu-spec '" + name + ":mem=24GiB,bw=900GB/s,bf16=100TFLOPS'";
+    gpus += (gpus.empty() ? "1x" : ",1x") + name;
+  }
+  const std::string plan = scratch("slices.json");
+  const Outcome searched = ppplan(
+      "search --model " + small_model() + profiles + " --gpus " + gpus +
+      " --tp 1 --pp 2 --isl 16 --osl 4 --concurrency 2 --max-num-batched-tokens 16 --max-model-len 64 --out " + plan);
+  ASSERT_EQ(searched.status, 0) << searched.err;
+  EXPECT_EQ(read(plan).at("provenance").at("costs"), "measured");
+  const std::string line =
+      "run --plan " + plan + " --backend cuda --micro-batches 3 --repeats 1 --format json --slices ";
+  const Json run = Json::parse(ppplan(line + "auto").out);
+  Json sizes = run.at("slices");
+  EXPECT_EQ(run.at("outputs_match"), true);
+  std::sort(sizes.begin(), sizes.end());
+  EXPECT_EQ(sizes, Json({4, 12}));
+  const Outcome other = ppplan(line + "8,8");
+  EXPECT_EQ(other.status, 2);
+  EXPECT_THAT(other.err, HasSubstr("as the plan has it"));
+}
+
+TEST(CudaProgram, AProfileOfASliceIsOfAnotherDevice) {
+  set_double("devices=1 processors=16");
+  const Outcome outcome =
+      ppplan("profile --backend cuda --slice 5 --model " + small_model() +
+             " --max-tokens 16 --max-batch 1 --max-kv 16 --max-message 65536 --warm-up 0 --seconds 1 --format json");
+  EXPECT_EQ(outcome.status, 0) << outcome.err;
+  const Json profile = Json::parse(outcome.out);
+  EXPECT_EQ(profile.at("device"), kDevice + "-6sm");
+  EXPECT_EQ(profile.at("machine").at("slice_processors"), "6");
 }
 
 TEST(CudaProgram, AStageThatDoesNotFitIsRefusedBeforeTheRun) {

@@ -22,6 +22,7 @@ struct MachineShape {
   int devices = 2;
   int processors = 4;                               // multiprocessors of each
   std::size_t memory_bytes = std::size_t{1} << 40;  // of each
+  int slice_processors = 2;                         // the least slice of a device; 0: the driver has none
   double tick_s = 1e-6;   // what a step of the scheduler lasts on the events' clock: of no meaning
   double patience_s = 0;  // how long a call that waits does so while nothing can run: for what other threads will bring
   bool ranks_share_devices = false;  // NCCL takes two ranks on one device for ranks of two hosts
@@ -44,6 +45,8 @@ int calls(const std::string& name);
 
 /// How many things the machine still has: streams, events, graphs, allocations.
 int objects();
+/// Kernels and products that ran outside of all slices while there were any.
+int outside_slices();
 /// Bytes of a device's memory that are taken.
 std::size_t taken_bytes(int device);
 /// Work that was dropped since set_machine because it could never run.

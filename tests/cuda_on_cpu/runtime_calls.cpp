@@ -194,12 +194,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* out, unsigned, int) {
   return call("cudaStreamCreateWithPriority", [&](Runtime& machine, auto&) {
-    auto* const made = new StreamDouble;
-    made->device = device;
-    made->number = machine.streams_made++;
-    made->rank = static_cast<double>(machine.draw(1000));
-    machine.streams.insert(made);
-    *out = reinterpret_cast<cudaStream_t>(made);
+    *out = reinterpret_cast<cudaStream_t>(machine.make_stream(device, nullptr));
     return cudaSuccess;
   });
 }

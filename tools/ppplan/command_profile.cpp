@@ -23,6 +23,7 @@ struct MeasureFlags {
   std::string backend = "host", transport, model, out;
   std::optional<double> seconds, warm_up_s;
   std::optional<int> cores, max_tokens, max_batch, max_kv;
+  std::optional<std::int64_t> max_message_bytes;
   int gpu = 0, slice = 0;
 };
 
@@ -41,6 +42,7 @@ exec::HostProfileOptions options_of(const MeasureFlags& flags) {
   options.max_tokens = flags.max_tokens.value_or(options.max_tokens);
   options.max_batch = flags.max_batch.value_or(options.max_batch);
   options.max_kv = flags.max_kv.value_or(options.max_kv);
+  options.max_message_bytes = flags.max_message_bytes.value_or(options.max_message_bytes);
   return options;
 }
 
@@ -53,6 +55,7 @@ GpuProfileFlags gpu_flags(const MeasureFlags& flags) {
   out.max_tokens = flags.max_tokens;
   out.max_batch = flags.max_batch;
   out.max_kv = flags.max_kv;
+  out.max_message_bytes = flags.max_message_bytes;
   out.seconds = flags.seconds;
   out.warm_up_s = flags.warm_up_s;
   out.out = flags.out;
@@ -119,6 +122,8 @@ void add_profile(CLI::App& app, Context& context) {
   command->add_option("--max-tokens", flags->max_tokens, "of a prefill micro-batch (512; of cuda: 4096)");
   command->add_option("--max-batch", flags->max_batch, "sequences of a decode step (32; of cuda: 128)");
   command->add_option("--max-kv", flags->max_kv, "tokens in the cache before the batch (1024; of cuda: 4096)");
+  command->add_option("--max-message", flags->max_message_bytes,
+                      "bytes of the largest message (16 MiB; of cuda: 256 MiB)");
   command->add_option("--warm-up", flags->warm_up_s, "cuda: seconds of work before the first sample (3)");
   command->add_option("--out", flags->out, "write the profile");
   command->require_subcommand(0, 1);

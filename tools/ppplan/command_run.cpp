@@ -17,12 +17,14 @@
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
+#include "tools/ppplan/executor_gap.h"
 #include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/rank_world.h"
 #include "tools/ppplan/schedule_run.h"
+#include "tools/ppplan/stage_slices.h"
 #include "traces/timeline_json.h"
 
 namespace ppplan::tools {
@@ -33,7 +35,7 @@ struct Flags {
   std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
-  std::vector<int> slices;
+  std::string slices;  // "", "auto" or sizes
   int repeats = 3;
   double tolerance = 0.10;
   std::string wires;  // "" = as compute
@@ -66,8 +68,6 @@ void check_on_gpus(const Flags& flags) {
   if (!flags.slices.empty() && on_gpu_ranks(flags))
     throw input::InputError("--slices", "", "--transport local beside it: all stages in one process",
                             "--transport nccl");
-  for (const int slice : flags.slices)
-    if (slice < 1) throw input::InputError("--slices", "", "multiprocessors of at least 1", std::to_string(slice));
 }
 
 void check(const Flags& flags) {
@@ -135,6 +135,7 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["tolerance"] = flags.tolerance;
   out["core_speed"] = core_speed(execution);
   out["time_scale"] = execution.scale;
+  out["executor_gap_fraction"] = executor_gap_fraction(execution.predicted.schedule, execution.measured);
   out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
   out["verdict"] = holds ? "PASS" : "FAIL";
   out["partition"] = plan.partition;
@@ -241,7 +242,8 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
   if (flags.backend == "cuda" && !on_gpu_ranks(flags))
-    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, flags.slices}, step);
+    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, stage_slices(plan, flags.slices)},
+                           step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
                                  : execute_replay(plan, phase, count, flags.repeats, step);
@@ -317,10 +319,9 @@ void add_run(CLI::App& app, Context& context) {
           "threads of this process, tcp or mpi: a process for each stage; of cuda: local, all stages in one process, "
           "or nccl, a process for each GPU")
       ->capture_default_str();
-  command
-      ->add_option("--slices", flags->slices,
-                   "cuda: multiprocessors of one GPU for each stage, such as 32,64: stages on slices of it")
-      ->delimiter(',');
+  command->add_option("--slices", flags->slices,
+                      "cuda: multiprocessors of one GPU for each stage, such as 32,64, or auto: those of the plan's "
+                      "devices, which profile --slice named");
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,
                       "tcp: real messages, or replay of their predicted durations (as --compute)");

@@ -10,6 +10,7 @@
 #include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/gpu_names.h"
 #include "tools/ppplan/profile_text.h"
+#include "tools/ppplan/stage_slices.h"
 #include "traces/profile_json.h"
 
 namespace ppplan::tools {
@@ -30,6 +31,7 @@ exec::CudaProfileOptions options_of(const GpuProfileFlags& flags) {
   options.sizes.max_tokens = flags.max_tokens.value_or(options.sizes.max_tokens);
   options.sizes.max_batch = flags.max_batch.value_or(options.sizes.max_batch);
   options.sizes.max_kv = flags.max_kv.value_or(options.sizes.max_kv);
+  options.max_message_bytes = flags.max_message_bytes.value_or(options.max_message_bytes);
   options.budget_s = flags.seconds.value_or(options.budget_s);
   options.warm_up_s = flags.warm_up_s.value_or(options.warm_up_s);
   return options;
@@ -49,7 +51,7 @@ exec::CudaProfile measured(Context& context, const exec::CudaProfileOptions& opt
 
 void deliver(const Context& context, exec::CudaProfile& measured, const std::string& out) {
   measured.profile.device = catalog_name(measured.profile.device);
-  if (measured.slice > 0) measured.profile.device += "-" + std::to_string(measured.slice) + "sm";
+  if (measured.slice > 0) measured.profile.device = slice_name(measured.profile.device, measured.slice);
   input::Json document = traces::to_json(measured.profile);
   document["eager"] = input::Json::array();
   for (const traces::Operation& operation : measured.eager) document["eager"].push_back(traces::to_json(operation));

@@ -1,6 +1,7 @@
 // ppplan profile --backend cuda: a GPU's kernels and links.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -16,6 +17,7 @@ struct GpuProfileFlags {
   int gpu = 0;
   int slice = 0;
   std::optional<int> max_tokens, max_batch, max_kv;
+  std::optional<std::int64_t> max_message_bytes;
   std::optional<double> seconds, warm_up_s;
   std::string out;
 };
