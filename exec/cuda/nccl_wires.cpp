@@ -56,10 +56,15 @@ void NcclWires::warm_up(const Edge& edge) {
   const Ends& ends = edges_.at(edge);
   if (ends.by_copy()) return;
   WarmUpSide from(ends.from_gpu), to(ends.to_gpu);
-  carry({edge.from, edge.to, ends.from_gpu, ends.to_gpu, from.byte.data(), to.byte.data(), 1},
-        {from.stream, to.stream});
-  from.await_end(patience_);
-  to.await_end(patience_);
+  try {
+    carry({edge.from, edge.to, ends.from_gpu, ends.to_gpu, from.byte.data(), to.byte.data(), 1},
+          {from.stream, to.stream});
+    from.await_end(patience_);
+    to.await_end(patience_);
+  } catch (...) {
+    give_up();  // before the bytes are freed, which waits for what still runs
+    throw;
+  }
 }
 
 void NcclWires::carry(const Message& message, const TransferStreams& streams) {

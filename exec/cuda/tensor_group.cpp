@@ -13,8 +13,13 @@ void TensorGroup::connect(const NcclId& id, const Patience& patience) {
 void TensorGroup::warm_up() {
   const kernels::cuda::Stream stream = kernels::cuda::make_stream();
   const kernels::cuda::DeviceArray<Bf16> value(1);
-  sum(value.data(), 1, stream);
-  await_stream(stream, patience_, "the first sum of a tensor-parallel group");
+  try {
+    sum(value.data(), 1, stream);
+    await_stream(stream, patience_, "the first sum of a tensor-parallel group");
+  } catch (...) {
+    give_up();  // before the value is freed, which waits for what still runs
+    throw;
+  }
 }
 
 void TensorGroup::sum(Bf16* values, std::size_t count, cudaStream_t stream) {
