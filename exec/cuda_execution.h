@@ -57,7 +57,7 @@ struct CudaExecutionOptions {
   double first_s = 60;     // at least, of what ranks do once: connections, and runs that choose algorithms
   /// [stage]: multiprocessors of one GPU that the stage has for itself, rounded up to what the GPU can cut; empty =
   /// stages share their GPUs whole.
-  std::vector<int> slices;
+  std::vector<int> slices = {};
 };
 
 /// Told of progress, from 0 to 1.

@@ -76,9 +76,9 @@ struct Comm {
   int device = 0;
   bool blocks = true;
   std::shared_ptr<bool> given_up = std::make_shared<bool>(false);
-  std::size_t collectives = 0;  // so far
-  std::vector<Operation> held;  // called, not taken over yet
-  std::size_t answers = 0;      // "goes on" that it still gives before it takes over
+  std::size_t collectives = 0;       // so far
+  std::vector<Operation> held = {};  // called, not taken over yet
+  std::size_t answers = 0;           // "goes on" that it still gives before it takes over
   bool closing = false;
 };
 

@@ -143,7 +143,9 @@ TEST(CudaRanks, AFailedCallOfOneRankEndsAllWithItsMessage) {
     for (int r = 0; r < 3; ++r) {
       const std::string& outcome = outcomes[static_cast<std::size_t>(r)];
       EXPECT_THAT(outcome, HasSubstr(call));
-      if (r != failed) EXPECT_THAT(outcome, HasSubstr("GroupError: " + name));
+      if (r != failed) {
+        EXPECT_THAT(outcome, HasSubstr("GroupError: " + name));
+      }
     }
     EXPECT_EQ(cuda_on_cpu::objects(), 0) << call;
   }
