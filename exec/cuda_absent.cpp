@@ -11,7 +11,11 @@ CudaMachine cuda_machine() {
 }
 
 CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, const CudaExecutionOptions&,
-                              const std::function<void(double fraction)>&) {
+                              const RunStep&) {
+  throw std::runtime_error(cuda_machine().why);
+}
+
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun&, const TensorRank&, const schedule::Schedule&, int) {
   throw std::runtime_error(cuda_machine().why);
 }
 

@@ -9,28 +9,27 @@
 #include "exec/cuda/gemm_choices.h"
 #include "exec/cuda/gpu_facts.h"
 #include "exec/cuda/nccl_wires.h"
+#include "exec/cuda/rank_execution.h"
 #include "exec/cuda/stage_busy.h"
 #include "exec/cuda/stage_memory.h"
 #include "exec/cuda/stream_run.h"
+#include "exec/rank_run.h"
 #include "kernels/cuda/shared_library.h"
 
 namespace ppplan::exec {
 
-namespace {
-
 using namespace cuda;
 
-std::unique_ptr<Wires> wires_of(CudaTransport transport) {
-  if (transport == CudaTransport::nccl) return std::make_unique<NcclWires>(nccl_library());
-  return std::make_unique<LocalWires>();
-}
+namespace {
 
-bool fits_on_one(const CudaRun& run) {
-  CudaRun single = run;
-  static_cast<PipelineRun&>(single) = in_one_stage(run);
-  single.gpus = {run.gpus.front()};
-  single.slices.clear();
-  return stage_memory(single).front().short_bytes() == 0;
+std::unique_ptr<Wires> wires_of(CudaTransport transport, const schedule::Schedule& schedule,
+                                const std::vector<int>& gpus) {
+  if (transport == CudaTransport::local) return std::make_unique<LocalWires>();
+  auto wires = std::make_unique<NcclWires>(nccl_library());
+  for (const groups::StageEdge& edge : rank_layout(schedule).edges)
+    wires->connect(edge, new_id(nccl_library()), gpus.at(static_cast<std::size_t>(edge.from)),
+                   gpus.at(static_cast<std::size_t>(edge.to)));
+  return wires;
 }
 
 void require_device() {
@@ -62,10 +61,9 @@ CudaMachine cuda_machine() {
 }
 
 CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule& schedule,
-                              const CudaExecutionOptions& options, const std::function<void(double fraction)>& step) {
+                              const CudaExecutionOptions& options, const RunStep& step) {
   require_device();
   const kernels::cuda::BlasCalls& blas = kernels::cuda::blas_library();
-  const std::unique_ptr<Wires> wires = wires_of(options.transport);
   CudaExecution out;
   CudaRun run;
   static_cast<PipelineRun&>(run) = from;
@@ -74,6 +72,7 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   run.gpus = gpus_of(run);
   out.memory = stage_memory(run);
   require_room(out.memory);
+  const std::unique_ptr<Wires> wires = wires_of(options.transport, schedule, run.gpus);
   std::vector<Logits> outputs;
   {
     CudaPipeline pipeline(run, blas, *wires);
@@ -94,6 +93,15 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   out.machine = gpu_facts(run.gpus.front(), blas, by_nccl ? &nccl_library() : nullptr);
   if (fits_on_one(run)) out.distance = logits_distance(outputs, one_device_logits(run, blas));
   return out;
+}
+
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& from, const TensorRank& part,
+                                         const schedule::Schedule& schedule, int gpu) {
+  require_device();
+  CudaRun run;
+  static_cast<PipelineRun&>(run) = from;
+  run.gpus.assign(run.stages.size(), gpu);
+  return make_rank(std::move(run), part, schedule, {kernels::cuda::blas_library(), nccl_library()});
 }
 
 CudaProfile profile_gpu(const CudaProfileOptions& options,

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "exec/cuda/stream_backend.h"
+#include "exec/cuda/tensor_group.h"
 #include "exec/cuda/wires.h"
 #include "exec/pipeline_run.h"
 #include "kernels/cuda/linear.h"
@@ -19,17 +20,20 @@ struct CudaRun : PipelineRun {
   std::size_t workspace_bytes = kernels::cuda::Linear::kWorkspaceBytes;  // of each stage's products
 };
 
-/// [stage]: the run's GPUs, completed as CudaRun::gpus says. Throws InputError for one that the machine lacks,
-/// DeviceError.
+/// [stage]: the run's GPUs, completed as CudaRun::gpus says; kElsewhere of stages that it doesn't hold. Throws
+/// InputError for one that the machine lacks, DeviceError.
 std::vector<int> gpus_of(const CudaRun& run);
 
-/// All stages in one process. A decode step takes the tokens that came back, as HostBackend says.
+/// All stages in one process, or with `only_stage` that one, whose messages then have one side here. A decode step
+/// takes the tokens that came back, as HostBackend says.
 class CudaPipeline : public StreamBackend {
  public:
-  /// Weights, caches and buffers are there when it returns. `calls` and `wires` outlive it. Throws InputError as
+  /// Weights, caches and buffers are there when it returns. `calls`, `wires` and `group` outlive it; `group` is the
+  /// tensor-parallel one of `only_stage`, of which this is one rank: between stages each rank then sends its slice of
+  /// an activation to its equal, and nothing is a CUDA graph, which NCCL's calls stay out of. Throws InputError as
   /// HostBackend does, for layers that the kernels don't compute, and for slices that are not one a stage on one GPU;
   /// kernels::cuda::SlicesRefused; DeviceError.
-  CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires);
+  CudaPipeline(CudaRun run, const kernels::cuda::BlasCalls& calls, Wires& wires, TensorGroup* group = nullptr);
   ~CudaPipeline() override;
   int gpu(int device) const override;
   kernels::cuda::Stream make_stream(int device, kernels::cuda::Urgency urgency) override;
@@ -39,13 +43,13 @@ class CudaPipeline : public StreamBackend {
 
   /// Before another run of the same schedule: no tokens have come back yet.
   void reset();
-  /// Per micro-batch; empty where it samples nothing. For use when no stream of the run is busy; logits throw
-  /// std::logic_error unless the run keeps them.
+  /// Per micro-batch; empty where it samples nothing, and where the last stage is elsewhere. For use when no stream of
+  /// the run is busy; logits throw std::logic_error unless the run keeps them.
   std::vector<Logits> logits() const;
   std::vector<std::vector<int>> sampled() const;
   /// [stage]: multiprocessors of its slice; empty where stages have whole GPUs.
   std::vector<int> slices() const;
-  /// The algorithms of each stage's products.
+  /// The algorithms of each stage's products; none of stages elsewhere.
   std::vector<std::vector<kernels::cuda::LinearChoice>> choices() const;
 
  private:

@@ -152,7 +152,7 @@ class Profiler {
     PPPLAN_CHECK(cudaGetDeviceCount(&count));
     if (count < 2) return;
     const int from = options_.gpu, to = (from + 1) % count;
-    const std::unique_ptr<Wires> wires = make_wires();
+    const std::unique_ptr<Wires> wires = make_wires(from, to);
     for (std::int64_t bytes = 1 << 10; bytes <= options_.max_message_bytes; bytes *= 4) {
       progress_(1 - kShareOfLinks, fmt::format("messages from GPU {} to GPU {}", from, to));
       traces::LinkSample& sample = out_.profile.links.emplace_back();
@@ -166,9 +166,11 @@ class Profiler {
     }
   }
 
-  std::unique_ptr<Wires> make_wires() const {
-    if (options_.transport == CudaTransport::nccl) return std::make_unique<NcclWires>(*nccl_);
-    return std::make_unique<LocalWires>();
+  std::unique_ptr<Wires> make_wires(int from, int to) const {
+    if (options_.transport == CudaTransport::local) return std::make_unique<LocalWires>();
+    auto wires = std::make_unique<NcclWires>(*nccl_);
+    wires->connect(kProbedEdge, new_id(*nccl_), from, to);
+    return wires;
   }
 
   const CudaProfileOptions& options_;

@@ -12,6 +12,8 @@ NcclCalls load() {
   library.find("ncclGetVersion", calls.ncclGetVersion);
   library.find("ncclGetUniqueId", calls.ncclGetUniqueId);
   library.find("ncclCommInitRank", calls.ncclCommInitRank);
+  library.find("ncclCommInitRankConfig", calls.ncclCommInitRankConfig);
+  library.find("ncclCommFinalize", calls.ncclCommFinalize);
   library.find("ncclCommDestroy", calls.ncclCommDestroy);
   library.find("ncclCommAbort", calls.ncclCommAbort);
   library.find("ncclCommGetAsyncError", calls.ncclCommGetAsyncError);
@@ -19,6 +21,8 @@ NcclCalls load() {
   library.find("ncclGroupEnd", calls.ncclGroupEnd);
   library.find("ncclSend", calls.ncclSend);
   library.find("ncclRecv", calls.ncclRecv);
+  library.find("ncclAllReduce", calls.ncclAllReduce);
+  library.find("ncclAllGather", calls.ncclAllGather);
   library.find("ncclGetErrorString", calls.ncclGetErrorString);
   library.find("ncclGetLastError", calls.ncclGetLastError);
   return calls;

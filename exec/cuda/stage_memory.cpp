@@ -18,17 +18,20 @@ std::int64_t area(int rows, int width) { return std::int64_t{rows} * width; }
 std::int64_t bf16_bytes(std::int64_t values) { return values * static_cast<std::int64_t>(sizeof(Bf16)); }
 std::int64_t int_bytes(std::int64_t values) { return values * static_cast<std::int64_t>(sizeof(int)); }
 
-std::vector<LayerShape> shapes_of(const CudaRun& run, const spec::Stage& stage) {
+std::vector<LayerShape> shapes_of(const CudaRun& run, const spec::Stage& stage, const TensorRank& part) {
   std::vector<LayerShape> out;
-  for (int layer = stage.first_layer; layer < stage.end_layer; ++layer) out.push_back(layer_shape(run.model, layer));
+  for (int layer = stage.first_layer; layer < stage.end_layer; ++layer)
+    out.push_back(part_of(layer_shape(run.model, layer), part));
   return out;
 }
 
-std::int64_t weights_bytes(const CudaRun& run, const spec::Stage& stage, const std::vector<LayerShape>& shapes) {
+std::int64_t weights_bytes(const CudaRun& run, const spec::Stage& stage, const std::vector<LayerShape>& shapes,
+                           const TensorRank& part) {
   std::int64_t values = 0;
   for (const LayerShape& shape : shapes) values += static_cast<std::int64_t>(layer_floats(shape));
-  if (stage.embedding) values += area(run.model.vocabulary, run.model.hidden);
-  if (stage.head) values += area(run.model.vocabulary, run.model.hidden) + run.model.hidden;
+  const std::int64_t end = area(rows_of_part(run.model.vocabulary, part), run.model.hidden);
+  if (stage.embedding) values += end;
+  if (stage.head) values += end + run.model.hidden;
   return bf16_bytes(values);
 }
 
@@ -67,6 +70,15 @@ std::int64_t table_bytes(const CudaRun& run) {
   return int_bytes(values);
 }
 
+// Of a group: whole activations, and the logits of one rank and of all.
+std::int64_t group_bytes(const CudaRun& run, const spec::Stage& stage, const TensorRank& part) {
+  if (part.size == 1) return 0;
+  const StageLimits limits = stage_limits(run.micro_batches);
+  std::int64_t values = stage.embedding ? 0 : area(limits.rows, run.model.hidden);
+  if (stage.head) values += (1 + part.size) * area(limits.sequences, rows_of_part(run.model.vocabulary, part));
+  return bf16_bytes(values);
+}
+
 std::int64_t workspace_bytes(const CudaRun& run, const spec::Stage& stage, const std::vector<LayerShape>& shapes) {
   const StageLimits limits = stage_limits(run.micro_batches);
   const kernels::cuda::CountedMemory counted;
@@ -98,11 +110,13 @@ std::int64_t sampled_bytes(const CudaRun& run) {
   return int_bytes(tokens) + bf16_bytes(run.keeps_logits ? all : most);
 }
 
-std::int64_t buffer_bytes(const CudaRun& run, std::size_t stage) {
+std::int64_t buffer_bytes(const CudaRun& run, std::size_t stage, const TensorRank& part) {
   std::int64_t rows = 0;
   for (const MicroBatch& micro_batch : run.micro_batches) rows += micro_batch.shape.tokens();
-  if (stage > 0) rows += static_cast<std::int64_t>(receive_slots(run)) * stage_limits(run.micro_batches).rows;
-  std::int64_t bytes = bf16_bytes(rows * run.model.hidden);
+  std::int64_t values = rows * run.model.hidden;
+  const std::int64_t slice = area(stage_limits(run.micro_batches).rows, run.model.hidden) / part.size;
+  if (stage > 0) values += static_cast<std::int64_t>(receive_slots(run)) * slice;
+  std::int64_t bytes = bf16_bytes(values);
   if (stage == 0) bytes += first_token_bytes(run);
   if (stage + 1 == run.stages.size()) bytes += sampled_bytes(run);
   return bytes;
@@ -116,24 +130,33 @@ std::int64_t free_now() {
 
 }  // namespace
 
-std::vector<StageMemory> stage_memory(const CudaRun& run) {
+std::vector<StageMemory> stage_memory(const CudaRun& run, const TensorRank& part) {
   std::vector<StageMemory> out;
   std::map<int, std::int64_t> left;
   for (std::size_t s = 0; s < run.stages.size(); ++s) {
+    if (!run.holds(static_cast<int>(s))) continue;
     const DeviceScope scope(run.gpus[s]);
-    const std::vector<LayerShape> shapes = shapes_of(run, run.stages[s]);
+    const std::vector<LayerShape> shapes = shapes_of(run, run.stages[s], part);
     StageMemory& stage = out.emplace_back();
     stage.stage = static_cast<int>(s);
     stage.gpu = run.gpus[s];
-    stage.weights_bytes = weights_bytes(run, run.stages[s], shapes);
+    stage.weights_bytes = weights_bytes(run, run.stages[s], shapes, part);
     stage.cache_bytes = cache_bytes(run, shapes);
-    stage.workspace_bytes = workspace_bytes(run, run.stages[s], shapes);
-    stage.buffer_bytes = buffer_bytes(run, s);
+    stage.workspace_bytes = workspace_bytes(run, run.stages[s], shapes) + group_bytes(run, run.stages[s], part);
+    stage.buffer_bytes = buffer_bytes(run, s, part);
     if (!left.contains(stage.gpu)) left[stage.gpu] = free_now();
     stage.free_bytes = left[stage.gpu];
     left[stage.gpu] = std::max<std::int64_t>(0, left[stage.gpu] - stage.needed_bytes());
   }
   return out;
+}
+
+bool fits_on_one(const CudaRun& run) {
+  CudaRun single = run;
+  static_cast<PipelineRun&>(single) = in_one_stage(run);
+  single.gpus = {run.gpus[static_cast<std::size_t>(run.only_stage.value_or(0))]};
+  single.slices.clear();
+  return stage_memory(single).front().short_bytes() == 0;
 }
 
 void require_room(const std::vector<StageMemory>& stages) {

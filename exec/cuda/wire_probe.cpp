@@ -27,7 +27,8 @@ class WireBackend : public StreamBackend {
   int gpu(int device) const override { return gpus_[device]; }
   void compute(const schedule::Op&, cudaStream_t) override {}
   void transfer(const schedule::Op&, const schedule::Op&, int slot, const TransferStreams& streams) override {
-    wires_.carry({0, 1, gpus_[0], gpus_[1], output_.data(), received_[slot].data(), bytes_}, streams);
+    wires_.carry({kProbedEdge.from, kProbedEdge.to, gpus_[0], gpus_[1], output_.data(), received_[slot].data(), bytes_},
+                 streams);
   }
 
  private:

@@ -3,12 +3,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "tests/cuda_on_cpu/runtime.h"
 #include "tests/tools/command.h"
+#include "tests/tools/job.h"
 
 namespace ppplan::tests {
 namespace {
@@ -88,7 +92,7 @@ TEST(CudaProgram, APlanOfTheProfileRunsAndNamesItsProducts) {
   const std::string plan = plan_of_profile(" --pp 2");
   EXPECT_EQ(read(plan).at("provenance").at("costs"), "measured");
   set_double("seed=3");
-  for (const std::string transport : {"local", "nccl"}) {
+  for (const std::string transport : {"local", "nccl --one-process"}) {
     const Outcome outcome = ppplan("run --plan " + plan + " --backend cuda --transport " + transport +
                                    " --micro-batches 3 --repeats 1 --format json");
     EXPECT_THAT(outcome.status, testing::AnyOf(0, 5)) << outcome.err;  // the double's clock means nothing
@@ -203,6 +207,37 @@ TEST(CudaProgram, AProfileThatDoesNotFitIsRefused) {
   EXPECT_EQ(outcome.status, 3);
   EXPECT_EQ(outcome.out, "");
   EXPECT_THAT(outcome.err, HasSubstr("does not fit"));
+}
+
+TEST(CudaProgram, ARankSaysWhereItRan) {
+  const std::string plan = plan_of_profile(" --pp 1 --dp 2");
+  set_double();
+  const Outcome outcome =
+      ppplan("run --plan " + plan + " --backend cuda --transport nccl --micro-batches 3 --repeats 1 --format json");
+  EXPECT_THAT(outcome.status, testing::AnyOf(0, 5)) << outcome.err;  // the double's clock means nothing
+  const Json run = Json::parse(outcome.out);
+  EXPECT_EQ(run.at("outputs_match"), true);
+  EXPECT_EQ(run.at("correctness_only"), false);
+  ASSERT_EQ(run.at("ranks").size(), 1u);
+  EXPECT_EQ(run.at("ranks").at(0).at("name"), kDevice);
+  EXPECT_EQ(run.at("ranks").at(0).at("planned"), kDevice);
+}
+
+// Processes share no double of NCCL, so ranks wait for messages that never come: what is left of a run whose peer dies.
+TEST(CudaProgram, AKilledRankEndsAllAndIsNamed) {
+  const std::string plan = plan_of_profile(" --pp 2");
+  set_double();
+  for (const double after_s : {0.1, 1.0, 3.0}) {
+    Job job({"run", "--plan", plan, "--backend", "cuda", "--transport", "nccl", "--micro-batches", "3"});
+    const std::vector<pid_t> ranks = job.ranks(2);
+    ASSERT_EQ(ranks.size(), 2u);
+    std::this_thread::sleep_for(std::chrono::duration<double>(after_s));
+    kill(ranks[1], SIGKILL);
+    EXPECT_EQ(job.ended(50), 6) << job.err();
+    EXPECT_THAT(job.err(), HasSubstr("rank 1 was ended by signal 9"));
+    EXPECT_EQ(job.out(), "");
+    EXPECT_FALSE(is_alive(ranks[0]));
+  }
 }
 
 TEST(CudaProgram, WithoutADeviceItIsUnavailable) {

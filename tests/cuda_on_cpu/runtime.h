@@ -25,6 +25,7 @@ struct MachineShape {
   int slice_processors = 2;                         // the least slice of a device; 0: the driver has none
   double tick_s = 1e-6;   // what a step of the scheduler lasts on the events' clock: of no meaning
   double patience_s = 0;  // how long a call that waits does so while nothing can run: for what other threads will bring
+  bool ranks_share_devices = false;  // NCCL takes two ranks on one device for ranks of two hosts
 };
 
 /// What every device of the double calls itself: measurements on it are of no GPU.

@@ -5,6 +5,7 @@
 
 #include "tests/cuda_on_cpu/blas.h"
 #include "tests/cuda_on_cpu/cuda_runs.h"
+#include "tests/cuda_on_cpu/nccl.h"
 #include "tests/cuda_on_cpu/runtime.h"
 
 namespace ppplan::tests {
@@ -34,6 +35,24 @@ TEST(StageMemory, IsWhatThePipelineTakes) {
 TEST(StageMemory, IsExactForExpertsBiasesAndNorms) {
   expect_exact(mixed_case({1, 1}, false));
   expect_exact(mixed_case({2, 1}, true));
+}
+
+TEST(StageMemory, IsExactForARanksPart) {
+  for (const int stage : {0, 1})
+    for (const int rank : {0, 1}) {
+      CudaCase from = decode_case({1, 1}, 2, 3, 2);
+      cuda_on_cpu::set_machine(0);
+      from.run.model.vocabulary = 47;  // no multiple of the ranks
+      from.run.only_stage = stage;
+      from.run.gpus = {0, 0};
+      const exec::TensorRank part{rank, 2};
+      const std::vector<exec::StageMemory> told = exec::cuda::stage_memory(from.run, part);
+      ASSERT_EQ(told.size(), 1u);
+      exec::cuda::LocalWires wires;
+      exec::cuda::TensorGroup group(cuda_on_cpu::nccl_calls(), part);
+      const exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires, &group);
+      EXPECT_EQ(told[0].needed_bytes(), static_cast<std::int64_t>(cuda_on_cpu::taken_bytes(0))) << "stage " << stage;
+    }
 }
 
 TEST(StageMemory, IsExactWithoutLogits) {

@@ -13,6 +13,18 @@
 
 namespace ppplan::tools {
 
+/// Where one rank of a run on GPUs ran, and what the plan has there.
+struct RankPlace {
+  int stage = 0;
+  int tp_rank = 0;
+  int device = 0;       // of the plan's cluster
+  std::string planned;  // its name
+  std::string host;
+  int gpu = 0;       // as the process counts
+  std::string name;  // as the driver calls it
+  std::string bus_id;
+};
+
 /// What a run on GPUs tells besides its times.
 struct GpuSide {
   std::vector<int> slices;                           // [stage]; empty where stages have whole GPUs
@@ -20,6 +32,8 @@ struct GpuSide {
   std::vector<exec::StageMemory> memory;             // [stage]
   std::vector<std::vector<exec::GemmChoice>> gemms;  // [stage]
   std::map<std::string, std::string> machine;
+  std::vector<RankPlace> ranks = {};  // of a run of one process each
+  bool correctness_only = false;      // ranks share GPUs: times mean nothing
 };
 
 struct Execution {

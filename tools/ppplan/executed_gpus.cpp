@@ -44,7 +44,7 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   check_has_gpu();
   const spec::Plan plan = one_replica(whole);
   if (plan.parallel.tp > 1)
-    throw Unavailable("--backend cuda: the plan has tensor-parallel groups, which the CUDA backend does not run yet");
+    throw Unavailable("--backend cuda: the plan has tensor-parallel groups, which run as ranks: --transport nccl");
   Execution out = predicted_for(plan, phase, count);
   exec::CudaExecution execution = executed(host_run(plan, phase, count), out.predicted.schedule,
                                            options_of(settings, traces::makespan_s(out.predicted.timeline)), step);

@@ -49,8 +49,29 @@ input::Json gemms_json(const std::vector<std::vector<exec::GemmChoice>>& gemms, 
   return out;
 }
 
+input::Json ranks_json(const std::vector<RankPlace>& ranks) {
+  input::Json out = input::Json::array();
+  for (std::size_t rank = 0; rank < ranks.size(); ++rank)
+    out.push_back({{"rank", rank},
+                   {"stage", ranks[rank].stage},
+                   {"tp_rank", ranks[rank].tp_rank},
+                   {"device", ranks[rank].device},
+                   {"planned", ranks[rank].planned},
+                   {"host", ranks[rank].host},
+                   {"gpu", ranks[rank].gpu},
+                   {"name", ranks[rank].name},
+                   {"bus_id", ranks[rank].bus_id}});
+  return out;
+}
+
 std::string gpu_text(const GpuSide& side) {
   std::string out;
+  for (std::size_t rank = 0; rank < side.ranks.size(); ++rank) {
+    const RankPlace& it = side.ranks[rank];
+    out +=
+        fmt::format("rank {}: stage {}, tensor-parallel rank {}, device {} ({}) of the plan, on GPU {} of {}: {}, {}\n",
+                    rank, it.stage, it.tp_rank, it.device, it.planned, it.gpu, it.host, it.name, it.bus_id);
+  }
   for (std::size_t s = 0; s < side.busy.size(); ++s) {
     const exec::StageBusy& busy = side.busy[s];
     out += fmt::format("stage {} on GPU {}", s, side.memory[s].gpu);

@@ -18,7 +18,10 @@ input::Json busy_json(const std::vector<exec::StageBusy>& stages);
 /// waves}]: the algorithm, tile and stages by cuBLASLt's numbers; `owner` names the index in the outer list.
 input::Json gemms_json(const std::vector<std::vector<exec::GemmChoice>>& gemms, const char* owner);
 
-/// A line for each stage: where it ran, and what the others cost it.
+/// [{rank, stage, tp_rank, device, planned, host, gpu, name, bus_id}]: device and planned of the plan.
+input::Json ranks_json(const std::vector<RankPlace>& ranks);
+
+/// A line for each rank or stage: where it ran, and what the others cost it.
 std::string gpu_text(const GpuSide& side);
 
 }  // namespace ppplan::tools

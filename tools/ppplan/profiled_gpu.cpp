@@ -9,22 +9,15 @@
 #include "kernels/cuda/shared_library.h"
 #include "kernels/cuda/slices_refused.h"
 #include "planner/input/input_error.h"
-#include "planner/spec/gpu_kind.h"
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/gpu_json.h"
+#include "tools/ppplan/gpu_names.h"
 #include "tools/ppplan/profile_text.h"
 #include "tools/ppplan/stage_slices.h"
 #include "traces/profile_json.h"
 
 namespace ppplan::tools {
 namespace {
-
-/// The driver's own name where the catalog has no such card.
-std::string catalog_name(const std::string& driver_name) {
-  for (const auto& [name, kind] : spec::catalog_gpus())
-    if (std::ranges::find(kind.reported_as, driver_name) != kind.reported_as.end()) return name;
-  return driver_name;
-}
 
 exec::CudaTransport transport_of(const std::string& name) {
   if (name == "nccl") return exec::CudaTransport::nccl;
