@@ -59,10 +59,36 @@ std::vector<Part<Float>> parts(const LayerShape& s) {
 
 }  // namespace
 
+namespace {
+
+/// What a layer has that no kernel here computes; "" when there is nothing.
+std::string missing_part(const spec::Layer& layer) {
+  using spec::AttentionKind;
+  const spec::Attention& a = layer.attention;
+  const spec::FeedForward& f = layer.feed_forward;
+  if (a.kind != AttentionKind::gqa && a.kind != AttentionKind::sliding_window)
+    return std::string(spec::name(a.kind)) + " attention";
+  if (a.qk_norm_all_heads) return "query and key norms over all heads";
+  if (a.output_bias) return "a bias of the attention's output";
+  if (a.output_gate) return "an output gate";
+  if (a.sinks) return "attention sinks";
+  if (f.kind == spec::FeedForwardKind::none) return "no feed-forward";
+  if (f.shared_gate) return "a gate of the shared expert";
+  if (f.router_bias) return "a router bias";
+  return f.expert_bias ? "biases in experts" : "";
+}
+
+}  // namespace
+
 LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
   const spec::Layer& from = model.layers.at(static_cast<std::size_t>(layer));
   const spec::Attention& a = from.attention;
   const std::string place = "/layers/" + std::to_string(layer) + "/attention";
+  if (const std::string part = missing_part(from); !part.empty())
+    throw input::InputError(model.name, "/layers/" + std::to_string(layer),
+                            "a layer that the kernels here compute: grouped-query attention, whole or in a sliding "
+                            "window, and a dense or expert feed-forward",
+                            part);
   if (a.kv_heads < 1 || a.heads < 1 || a.heads % a.kv_heads != 0) {
     throw input::InputError(model.name, place, "heads that are a multiple of kv_heads",
                             std::to_string(a.heads) + " and " + std::to_string(a.kv_heads));

@@ -1,6 +1,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "kernels/cuda/operations.h"
 #include "kernels/cuda/ptx.h"
 #include "kernels/cuda/reduce.h"
 
