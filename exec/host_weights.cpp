@@ -57,10 +57,6 @@ std::vector<Part<Float>> parts(const LayerShape& s) {
           matrix(&Arrays::shared_down, 1, s.hidden, s.shared_intermediate)};
 }
 
-}  // namespace
-
-namespace {
-
 /// What a layer has that no kernel here computes; "" when there is nothing.
 std::string missing_part(const spec::Layer& layer) {
   using spec::AttentionKind;
@@ -83,9 +79,9 @@ std::string missing_part(const spec::Layer& layer) {
 LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
   const spec::Layer& from = model.layers.at(static_cast<std::size_t>(layer));
   const spec::Attention& a = from.attention;
-  const std::string place = "/layers/" + std::to_string(layer) + "/attention";
+  const std::string whole = "/layers/" + std::to_string(layer), place = whole + "/attention";
   if (const std::string part = missing_part(from); !part.empty())
-    throw input::InputError(model.name, "/layers/" + std::to_string(layer),
+    throw input::InputError(model.name, whole,
                             "a layer that the kernels here compute: grouped-query attention, whole or in a sliding "
                             "window, and a dense or expert feed-forward",
                             part);
