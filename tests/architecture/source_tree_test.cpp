@@ -20,7 +20,7 @@ std::string repeated(const std::string& line, int times) {
 }
 
 TEST(HouseLimits, HoldInEverySourceFile) {
-  const auto files = source_files(source_dir());
+  const auto files = source_files(tests::source_dir());
   ASSERT_GT(files.size(), 20u);
   std::vector<std::string> found;
   for (const SourceFile& file : files)

@@ -20,7 +20,7 @@ using input::Node;
 constexpr double gibi = 1024.0 * 1024 * 1024;
 
 const input::Document& logs() {
-  static const input::Document document = input::read_document(source_dir() + "/tests/cost/public_logs.json");
+  static const input::Document document = input::read_document(tests::source_dir() + "/tests/cost/public_logs.json");
   return document;
 }
 

@@ -17,7 +17,7 @@ using input::Node;
 using Json = nlohmann::json;
 
 constexpr double gibi = 1024.0 * 1024 * 1024;
-const std::string folder = source_dir() + "/tests/cost/";
+const std::string folder = tests::source_dir() + "/tests/cost/";
 
 struct Case {
   std::string id;

@@ -14,7 +14,7 @@ namespace {
 using input::Node;
 using Json = nlohmann::json;
 
-const std::string folder = source_dir() + "/tests/";
+const std::string folder = tests::source_dir() + "/tests/";
 
 std::string inputs_of(const Node& entry) {
   std::string line = entry.at("search").text();
