@@ -106,11 +106,11 @@ class Profiler {
     return indices;
   }
 
-  // Rounds until the next one would pass the budget; at least one.
+  // Rounds until the next one would pass the budget; at least two.
   template <typename Round>
   void repeat_in_budget(Round round) {
     double longest_s = 0;
-    for (std::size_t count = 0; count == 0 || seconds_since(start_) + longest_s < options_.budget_s; ++count) {
+    for (std::size_t count = 0; count < 2 || seconds_since(start_) + longest_s < options_.budget_s; ++count) {
       const auto began = Clock::now();
       round(count);
       longest_s = std::max(longest_s, seconds_since(began));
