@@ -2,6 +2,7 @@
 #include <stdexcept>
 
 #include "exec/cuda_execution.h"
+#include "exec/cuda_profile.h"
 
 namespace ppplan::exec {
 
@@ -10,7 +11,16 @@ CudaMachine cuda_machine() {
 }
 
 CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, const CudaExecutionOptions&,
-                              const std::function<void(double fraction)>&) {
+                              const RunStep&) {
+  throw std::runtime_error(cuda_machine().why);
+}
+
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun&, const TensorRank&, const schedule::Schedule&, int) {
+  throw std::runtime_error(cuda_machine().why);
+}
+
+CudaProfile profile_gpu(const CudaProfileOptions&,
+                        const std::function<void(double fraction, const std::string& what)>&) {
   throw std::runtime_error(cuda_machine().why);
 }
 
