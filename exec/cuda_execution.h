@@ -26,6 +26,7 @@ struct CudaMachine {
 };
 CudaMachine cuda_machine();
 
+/// How a message goes from one GPU to another: by an asynchronous copy, or through NCCL.
 enum class CudaTransport { local, nccl };
 
 /// How cuBLASLt carries out one product: LinearChoice of kernels/cuda/linear.h.
@@ -52,6 +53,7 @@ struct StageBusy {
 };
 
 struct CudaExecutionOptions {
+  CudaTransport transport = CudaTransport::local;  // of stages in one process; ranks always take NCCL
   int repeats = 3;
   double deadline_s = 60;  // of one run
   double first_s = 60;     // at least, of what ranks do once: connections, and runs that choose algorithms

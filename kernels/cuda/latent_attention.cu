@@ -20,9 +20,10 @@ __global__ void rope_store_latent_kernel(Bf16* queries, const Bf16* latents, con
                                          const float* cosines, const float* sines, LatentShape shape,
                                          PagedLatents cache) {
   const int token = block_x(), half = shape.rope / 2, width = shape.nope + shape.rope;
+  const int stored = shape.latent + shape.rope;  // of a token: shape.cached(), a function of the host
   const std::size_t angles = row_start(position[token], half);
-  const Bf16* latent = latents + row_start(token, shape.cached());
-  Bf16* const cached = slot[token] < 0 ? nullptr : cache.tokens + row_start(slot[token], shape.cached());
+  const Bf16* latent = latents + row_start(token, stored);
+  Bf16* const cached = slot[token] < 0 ? nullptr : cache.tokens + row_start(slot[token], stored);
   for (int i = thread_index(); i < (shape.heads + 1) * half; i += thread_count()) {
     const int head = i / half, pair = i % half;
     const bool is_key = head == shape.heads;
