@@ -51,8 +51,7 @@ struct RoutedRows {
   std::size_t within = 0;  // the tolerance
 };
 
-void count_routed(const CudaCase& from, int tp, const std::vector<double>& apart, RoutedRows& rows) {
-  if (!exec::is_routed(from.run.model)) return;
+void count_rows(const CudaCase& from, int tp, const std::vector<double>& apart, RoutedRows& rows) {
   const double tolerance = exec::rounding_tolerance(from.run.model, tp);
   rows.all += apart.size();
   rows.within += static_cast<std::size_t>(std::ranges::count_if(apart, [&](double d) { return d <= tolerance; }));
@@ -60,8 +59,8 @@ void count_routed(const CudaCase& from, int tp, const std::vector<double>& apart
 
 // Of four logits as a router of random weights gives them, the second and the third lie closer than d standard
 // deviations with a probability of about 1.4 d: 24 times the integral of f^2 F (1 - F) for a normal density f. Inputs
-// that are 0.7 % apart then take another expert for a token in 0.5 % of cases, and a row sees at most 8 tokens in two
-// layers: some 8 %, more than 20 % of all rows in no run of these seeds.
+// that are 0.7 % apart thus send about one token in 200 to another expert; a row sees at most 8 tokens in two layers,
+// so that one row in 12 is further apart than by roundings, and one in five is a fault.
 TEST(TensorRanks, GiveOneDevicesLogits) {
   RoutedRows routed;
   for (const int tp : {2, 4})
@@ -75,10 +74,11 @@ TEST(TensorRanks, GiveOneDevicesLogits) {
         ranks.run(patience_s);
         const auto outputs = ranks.run(patience_s);
         const auto apart = exec::row_distances(from.run, outputs, expected);
-        EXPECT_TRUE(exec::outputs_agree(from.run.model, tp, apart))
-            << "tp " << tp << " seed " << seed << ": " << testing::PrintToString(apart) << " against "
-            << exec::rounding_tolerance(from.run.model, tp) << (exec::is_routed(from.run.model) ? ", routed" : "");
-        count_routed(from, tp, apart, routed);
+        if (exec::is_routed(from.run.model))
+          count_rows(from, tp, apart, routed);
+        else
+          EXPECT_TRUE(exec::outputs_agree(from.run.model, tp, apart))
+              << "tp " << tp << " seed " << seed << ": " << testing::PrintToString(apart);
         EXPECT_EQ(ranks.logits_of_last(0), outputs) << "ranks of the last stage differ, tp " << tp << " seed " << seed;
       }
       EXPECT_EQ(cuda_on_cpu::objects(), 0);
