@@ -6,7 +6,6 @@
 #include <atomic>
 #include <barrier>
 #include <chrono>
-#include <cmath>
 #include <map>
 #include <memory>
 #include <random>
@@ -17,7 +16,7 @@
 #include "exec/host_probe.h"
 #include "exec/link_probe.h"
 #include "exec/machine_facts.h"
-#include "planner/input/input_error.h"
+#include "exec/sample_statistics.h"
 
 namespace ppplan::exec {
 
@@ -33,14 +32,6 @@ using Samples = std::vector<std::vector<Sample>>;  // [point]
 
 constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
 constexpr int kMessages = 16;              // of each size in one round
-
-double quantile(std::vector<double> values, double fraction) {
-  std::sort(values.begin(), values.end());
-  const double position = fraction * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(std::floor(position));
-  const std::size_t above = std::min(below + 1, values.size() - 1);
-  return values[below] + (position - static_cast<double>(below)) * (values[above] - values[below]);
-}
 
 double median_yardstick_s(const Samples& samples) {
   std::vector<double> seconds;
@@ -202,12 +193,8 @@ class Profiler {
     profile.alone_yardstick_s = median_yardstick_s(alone_);
     profile.busy_cores = static_cast<int>(options_.cores.size());
     for (std::size_t i = 0; i < points_.size(); ++i) {
-      traces::Operation operation = operation_of(options_.model, points_[i]);
-      const std::vector<double> seconds = processor_seconds(loaded_[i]);
-      operation.median_s = quantile(seconds, 0.5);
-      operation.p10_s = quantile(seconds, 0.1);
-      operation.p90_s = quantile(seconds, 0.9);
-      operation.repeats = static_cast<int>(seconds.size());
+      traces::Operation operation = operation_of(options_.model, points_[i], "fp32");
+      state_times(operation, processor_seconds(loaded_[i]));
       operation.alone_s = quantile(processor_seconds(alone_[i]), 0.5);
       profile.operations.push_back(std::move(operation));
     }
@@ -226,25 +213,13 @@ class Profiler {
   Clock::time_point start_;
 };
 
-void check(const HostProfileOptions& options) {
-  if (options.model.layers.empty()) throw input::InputError(options.model.name, "/layers", "at least one", "none");
-  const auto at_least = [](const std::string& what, int low, int found) {
-    if (found < low) {
-      throw input::InputError("profile", what, "at least " + std::to_string(low), std::to_string(found));
-    }
-  };
-  at_least("max_tokens", 16, options.max_tokens);
-  at_least("max_batch", 1, options.max_batch);
-  at_least("max_kv", 16, options.max_kv);
-}
-
 }  // namespace
 
 traces::Profile profile_host(const HostProfileOptions& options,
                              const std::function<void(double fraction, const std::string& what)>& progress) {
   HostProfileOptions complete = options;
   if (complete.cores.empty()) complete.cores = allowed_cores();
-  check(complete);
+  check_sizes(complete.model, {complete.max_tokens, complete.max_batch, complete.max_kv});
   return Profiler(complete, progress).run();
 }
 

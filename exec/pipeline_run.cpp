@@ -59,6 +59,19 @@ std::map<int, KvSize> kv_sizes(const std::vector<MicroBatch>& micro_batches) {
   return sizes;
 }
 
+CacheUse cache_use(const PipelineRun& run) {
+  if (!run.unrelated) return {chain_roots(run.micro_batches), kv_sizes(run.micro_batches)};
+  CacheUse use;
+  for (const MicroBatch& micro_batch : run.micro_batches) {
+    const spec::BatchShape& shape = micro_batch.shape;
+    use.chain.push_back(shape.new_tokens == 1 ? 1 : 0);
+    KvSize& size = use.sizes[use.chain.back()];
+    size.sequences = std::max(size.sequences, shape.sequences);
+    size.capacity = size.past_tokens = std::max(size.capacity, shape.past_tokens + shape.new_tokens);
+  }
+  return use;
+}
+
 std::size_t receive_slots(const PipelineRun& run) {
   return run.receive_buffers > 0 ? static_cast<std::size_t>(run.receive_buffers) : run.micro_batches.size();
 }

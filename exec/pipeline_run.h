@@ -21,6 +21,9 @@ struct PipelineRun {
   int receive_buffers = 2;                // of the schedule; 0 = unbounded
   std::uint64_t seed = 1;
   std::optional<int> only_stage = {};  // the one stage that this process holds; unset = all of them
+  /// Micro-batches that are measured one by one and don't follow each other: those of one new token look back on one
+  /// set of sequences, all others on another, and every past token is there.
+  bool unrelated = false;
   bool holds(int stage) const { return !only_stage || *only_stage == stage; }
 };
 
@@ -48,6 +51,14 @@ struct KvSize {
 };
 /// By the first micro-batch of each chain.
 std::map<int, KvSize> kv_sizes(const std::vector<MicroBatch>& micro_batches);
+
+/// The caches that a run's micro-batches use.
+struct CacheUse {
+  std::vector<int> chain;       // [micro-batch]
+  std::map<int, KvSize> sizes;  // by chain
+};
+/// Throws InputError as chain_roots, unless the micro-batches are unrelated.
+CacheUse cache_use(const PipelineRun& run);
 
 /// Receive buffers of the edge into a stage: the schedule's, or one for every micro-batch.
 std::size_t receive_slots(const PipelineRun& run);

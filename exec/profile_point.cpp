@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "planner/input/input_error.h"
+
 namespace ppplan::exec {
 
 namespace {
@@ -59,9 +61,21 @@ std::vector<ProfilePoint> profile_points(int layer_shapes, const ProfileSizes& s
   return points;
 }
 
-traces::Operation operation_of(const spec::ModelSpec& model, const ProfilePoint& point) {
+void check_sizes(const spec::ModelSpec& model, const ProfileSizes& sizes) {
+  if (model.layers.empty()) throw input::InputError(model.name, "/layers", "at least one", "none");
+  const auto at_least = [](const std::string& what, int low, int found) {
+    if (found < low) {
+      throw input::InputError("profile", what, "at least " + std::to_string(low), std::to_string(found));
+    }
+  };
+  at_least("max_tokens", 16, sizes.max_tokens);
+  at_least("max_batch", 1, sizes.max_batch);
+  at_least("max_kv", 16, sizes.max_kv);
+}
+
+traces::Operation operation_of(const spec::ModelSpec& model, const ProfilePoint& point, const std::string& dtype) {
   traces::Operation operation;
-  operation.dtype = "fp32";
+  operation.dtype = dtype;
   if (point.kind == PointKind::layer) {
     operation.op = "layer";
     operation.shape = layer_dimensions(model, distinct_layers(model).at(static_cast<std::size_t>(point.shape)));

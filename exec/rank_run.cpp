@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <numeric>
 
 #include "exec/groups/clock_offset.h"
 #include "exec/rank_graph.h"
+#include "exec/rank_times.h"
 #include "exec/run_graph.h"
 #include "exec/run_schedule.h"
 #include "planner/input/input_error.h"
@@ -19,14 +19,6 @@ using schedule::Op;
 using schedule::OpId;
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-// What one rank knows of every op, in seconds since the common start; 0 of ops that are not its own.
-struct OpTimes {
-  explicit OpTimes(std::size_t ops) : seconds(2 * ops) {}
-  double& start(OpId id) { return seconds[2 * at(id)]; }
-  double& end(OpId id) { return seconds[2 * at(id) + 1]; }
-  std::vector<double> seconds;  // start and end of each op
-};
 
 class RankRun {
  public:
@@ -82,42 +74,19 @@ OpTimes own_times(const schedule::Schedule& schedule, const ActivityGraph& graph
   return out;
 }
 
-// Both ends of a transfer get the sender's start and the receiver's end; messages of an edge take the wire in turn.
-void join_ends(const schedule::Schedule& schedule, OpTimes& times) {
-  for (const schedule::ScheduleDevice& device : schedule.devices)
-    for (const schedule::Lane& lane : device.lanes) {
-      if (lane.kind != schedule::LaneKind::send) continue;
-      double free_s = 0;
-      for (const OpId id : lane.ops) {
-        const OpId recv = schedule.ops[at(id)].partner;
-        const double start = std::max(times.start(id), free_s);
-        free_s = std::max(times.end(recv), start);
-        times.start(id) = times.start(recv) = start;
-        times.end(id) = times.end(recv) = free_s;
-      }
-    }
-}
-
-traces::Timeline timeline_of(const schedule::Schedule& schedule, OpTimes times) {
-  join_ends(schedule, times);
-  traces::Timeline result;
-  result.origin = "measured";
-  for (const schedule::ScheduleDevice& device : schedule.devices) result.devices.push_back(device.name);
-  for (OpId id = 0; id < static_cast<OpId>(schedule.ops.size()); ++id) {
-    const Op& op = schedule.ops[at(id)];
-    result.spans.push_back({op.device, op.key, times.start(id), times.end(id), op.bytes});
-  }
-  traces::sort_spans(result);
-  return result;
-}
-
 }  // namespace
 
-groups::ParallelLayout rank_layout(const schedule::Schedule& schedule) {
+groups::ParallelLayout rank_layout(const schedule::Schedule& schedule, int tp) {
   groups::ParallelLayout layout;
-  std::vector<int> pipeline(schedule.devices.size());
-  std::iota(pipeline.begin(), pipeline.end(), 0);
-  layout.axes[static_cast<std::size_t>(groups::Axis::pp)] = {pipeline};
+  const int stages = static_cast<int>(schedule.devices.size());
+  groups::RankLists &pipelines = layout.axes[at(static_cast<int>(groups::Axis::pp))],
+                    &shards = layout.axes[at(static_cast<int>(groups::Axis::tp))];
+  pipelines.resize(at(tp));
+  shards.resize(tp > 1 ? at(stages) : 0);
+  for (int rank = 0; rank < stages * tp; ++rank) {
+    pipelines[at(rank % tp)].push_back(rank);
+    if (tp > 1) shards[at(rank / tp)].push_back(rank);
+  }
   for (std::size_t device = 0; device < schedule.devices.size(); ++device)
     for (const schedule::Lane& lane : schedule.devices[device].lanes) {
       if (lane.kind != schedule::LaneKind::send || lane.ops.empty()) continue;
@@ -134,15 +103,7 @@ traces::Timeline run_rank(const schedule::Schedule& schedule, groups::ParallelSt
   check_runs(schedule);
   const ActivityGraph graph = rank_graph(schedule, ranks.everyone().rank());
   const GraphTimes times = RankRun(schedule, ranks, backend).execute(graph);
-  OpTimes own = own_times(schedule, graph, times);
-  Group& everyone = ranks.everyone();
-  // Every op has one rank that knows its time, and 0 on all others.
-  std::vector<double> all(everyone.rank() == 0 ? own.seconds.size() * at(everyone.size()) : 0);
-  everyone.gather(std::as_bytes(std::span(own.seconds)), std::as_writable_bytes(std::span(all)), 0);
-  if (everyone.rank() != 0) return {};
-  for (std::size_t i = 0; i < all.size(); ++i)
-    if (i >= own.seconds.size()) own.seconds[i % own.seconds.size()] += all[i];
-  return timeline_of(schedule, std::move(own));
+  return gathered_timeline(schedule, ranks.everyone(), own_times(schedule, graph, times));
 }
 
 }  // namespace ppplan::exec

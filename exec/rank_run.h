@@ -26,14 +26,13 @@ class RankBackend {
   virtual void received(const schedule::Op& recv, int slot) = 0;
 };
 
-/// One pipeline of all ranks, with an edge for every lane of transfers. Throws InputError where two lanes of a device
-/// go to one peer: their messages would have to share a group.
-groups::ParallelLayout rank_layout(const schedule::Schedule& schedule);
+/// One replica with an edge for every lane of transfers: rank d * tp + t is tensor-parallel rank t of device d. Throws
+/// InputError where two lanes of a device go to one peer: their messages would have to share a group.
+groups::ParallelLayout rank_layout(const schedule::Schedule& schedule, int tp = 1);
 
 /// Every rank calls it with the same schedule; `ranks` has the layout of rank_layout. Rank 0 gets what happened on all
-/// of them, in seconds since the common start; the others get an empty timeline. A transfer lasts from its Send's start
-/// on the sender's clock, or the end of the edge's transfer before it, to its arrival on the receiver's. Throws as
-/// check_runs and rank_graph, GroupError, and what the backend throws.
+/// of them (rank_times.h), in seconds since the common start; the others get an empty timeline. Throws as check_runs
+/// and rank_graph, GroupError, and what the backend throws.
 traces::Timeline run_rank(const schedule::Schedule& schedule, groups::ParallelState& ranks, RankBackend& backend);
 
 }  // namespace ppplan::exec

@@ -11,21 +11,6 @@ using input::Node;
 /// Times below the smallest normal number would round to zero somewhere; nothing measured comes near.
 constexpr double shortest_s = 1e-12;
 
-Json to_json(const Operation& operation) {
-  Json out = {{"op", operation.op}, {"dtype", operation.dtype}, {"shape", Json::object()}};
-  for (const auto& [name, value] : operation.shape) out["shape"][name] = value;
-  out["tp"] = operation.tp;
-  out["tokens"] = operation.tokens;
-  out["batch"] = operation.batch;
-  out["kv_tokens"] = operation.kv_tokens;
-  out["median_s"] = operation.median_s;
-  out["p10_s"] = operation.p10_s;
-  out["p90_s"] = operation.p90_s;
-  out["repeats"] = operation.repeats;
-  if (operation.alone_s > 0) out["alone_s"] = operation.alone_s;
-  return out;
-}
-
 Json to_json(const LinkSample& sample) {
   Json out = {{"op", sample.op}, {"link", sample.link},   {"ranks", sample.ranks},      {"from", sample.from},
               {"to", sample.to}, {"bytes", sample.bytes}, {"median_s", sample.median_s}};
@@ -133,6 +118,21 @@ void read_list(const Node& node, const char* key, T (*read)(const Node&), std::v
 
 }  // namespace
 
+Json to_json(const Operation& operation) {
+  Json out = {{"op", operation.op}, {"dtype", operation.dtype}, {"shape", Json::object()}};
+  for (const auto& [name, value] : operation.shape) out["shape"][name] = value;
+  out["tp"] = operation.tp;
+  out["tokens"] = operation.tokens;
+  out["batch"] = operation.batch;
+  out["kv_tokens"] = operation.kv_tokens;
+  out["median_s"] = operation.median_s;
+  out["p10_s"] = operation.p10_s;
+  out["p90_s"] = operation.p90_s;
+  out["repeats"] = operation.repeats;
+  if (operation.alone_s > 0) out["alone_s"] = operation.alone_s;
+  return out;
+}
+
 Json to_json(const Profile& profile) {
   Json out = {{"format", "ppplan/profile/1"}, {"engine", profile.engine}, {"device", profile.device}};
   out["machine"] = {{"device", profile.device}};
@@ -169,9 +169,10 @@ Profile profile_from_json(const Node& node) {
   return out;
 }
 
-std::string to_text(const Profile& profile) {
+std::string to_text(const Profile& profile) { return to_text(to_json(profile)); }
+
+std::string to_text(const Json& document) {
   std::string out = "{";
-  const Json document = to_json(profile);
   for (const auto& [key, value] : document.items()) {
     out += (out.size() > 1 ? ",\n" : "\n") + Json(key).dump() + ": ";
     if (!value.is_array()) {

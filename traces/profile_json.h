@@ -9,11 +9,14 @@
 
 namespace ppplan::traces {
 
+input::Json to_json(const Operation& operation);
 input::Json to_json(const Profile& profile);
 /// Throws InputError: missing fields, times that are negative, not finite or zero, counts below 1.
 Profile profile_from_json(const input::Node& node);
 
-/// The document as it is written to a file: one line for each operation, message, fit, error and source.
+/// The document as it is written to a file: one line for each operation, message, fit, error and source, and of
+/// whatever else was added to it as a list.
+std::string to_text(const input::Json& document);
 std::string to_text(const Profile& profile);
 
 /// Names ("h100-sxm.vllm", ...) of the profiles embedded in the binary, and one of them.

@@ -1,29 +1,48 @@
 #include "exec/cuda_execution.h"
 
+#include <cstdlib>
 #include <memory>
 #include <stdexcept>
 
 #include "exec/cuda/cuda_pipeline.h"
+#include "exec/cuda/cuda_profiler.h"
+#include "exec/cuda/gemm_choices.h"
+#include "exec/cuda/gpu_facts.h"
 #include "exec/cuda/nccl_wires.h"
+#include "exec/cuda/rank_execution.h"
+#include "exec/cuda/stage_busy.h"
+#include "exec/cuda/stage_memory.h"
 #include "exec/cuda/stream_run.h"
-#include "exec/host_backend.h"
+#include "exec/output_distance.h"
+#include "exec/rank_run.h"
+#include "kernels/cuda/shared_library.h"
 
 namespace ppplan::exec {
 
-namespace {
-
 using namespace cuda;
 
-std::unique_ptr<Wires> wires_of(CudaTransport transport) {
-  if (transport == CudaTransport::nccl) return std::make_unique<NcclWires>(nccl_library());
-  return std::make_unique<LocalWires>();
+namespace {
+
+std::unique_ptr<Wires> wires_of(CudaTransport transport, const schedule::Schedule& schedule,
+                                const std::vector<int>& gpus) {
+  if (transport == CudaTransport::local) return std::make_unique<LocalWires>();
+  auto wires = std::make_unique<NcclWires>(nccl_library());
+  for (const groups::StageEdge& edge : rank_layout(schedule).edges)
+    wires->connect(edge, new_id(nccl_library()), gpus.at(static_cast<std::size_t>(edge.from)),
+                   gpus.at(static_cast<std::size_t>(edge.to)));
+  return wires;
 }
 
-/// Weights and caches in bf16, and half as much again for the rest.
-bool fits_on_one(const PipelineRun& run) {
-  std::size_t free_bytes = 0, total_bytes = 0;
-  PPPLAN_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
-  return 0.75 * static_cast<double>(host_bytes(HostRun{run, {}})) < static_cast<double>(free_bytes);
+void require_device() {
+  if (const CudaMachine machine = cuda_machine(); machine.devices == 0) throw std::runtime_error(machine.why);
+}
+
+const NcclCalls* nccl_if_there() {
+  try {
+    return &nccl_library();
+  } catch (const kernels::cuda::LibraryMissing&) {
+    return nullptr;
+  }
 }
 
 }  // namespace
@@ -31,6 +50,8 @@ bool fits_on_one(const PipelineRun& run) {
 CudaMachine cuda_machine() {
   CudaMachine out;
   out.is_built = true;
+  // Streams of many lanes and slices in queues of their own; the driver's default of 8 would make some wait for others.
+  setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);
   const cudaError_t status = cudaGetDeviceCount(&out.devices);
   if (status == cudaSuccess && out.devices > 0) return out;
   cudaGetLastError();
@@ -41,14 +62,18 @@ CudaMachine cuda_machine() {
 }
 
 CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule& schedule,
-                              const CudaExecutionOptions& options, const std::function<void(double fraction)>& step) {
-  if (const CudaMachine machine = cuda_machine(); machine.devices == 0) throw std::runtime_error(machine.why);
+                              const CudaExecutionOptions& options, const RunStep& step) {
+  require_device();
   const kernels::cuda::BlasCalls& blas = kernels::cuda::blas_library();
-  const std::unique_ptr<Wires> wires = wires_of(options.transport);
   CudaExecution out;
   CudaRun run;
   static_cast<PipelineRun&>(run) = from;
   run.keeps_logits = true;
+  run.slices = options.slices;
+  run.gpus = gpus_of(run);
+  out.memory = stage_memory(run);
+  require_room(out.memory);
+  const std::unique_ptr<Wires> wires = wires_of(options.transport, schedule, run.gpus);
   std::vector<Logits> outputs;
   {
     CudaPipeline pipeline(run, blas, *wires);
@@ -61,9 +86,31 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
       step((r + kUncounted + 1.0) / (options.repeats + kUncounted + 1.0));
     }
     outputs = pipeline.logits();
+    out.slices = pipeline.slices();
+    out.busy = stage_busy(schedule, pipeline, out.measured);
+    for (const auto& choices : pipeline.choices()) out.gemms.push_back(gemm_choices(choices));
   }
-  if (fits_on_one(run)) out.distance = logits_distance(outputs, one_device_logits(run, blas));
+  const bool by_nccl = options.transport == CudaTransport::nccl;
+  out.machine = gpu_facts(run.gpus.front(), blas, by_nccl ? &nccl_library() : nullptr);
+  if (fits_on_one(run)) out.distances = row_distances(run, outputs, one_device_logits(run, blas));
   return out;
+}
+
+std::unique_ptr<CudaRank> make_cuda_rank(const PipelineRun& from, const TensorRank& part,
+                                         const schedule::Schedule& schedule, int gpu) {
+  require_device();
+  CudaRun run;
+  static_cast<PipelineRun&>(run) = from;
+  run.gpus.assign(run.stages.size(), gpu);
+  return make_rank(std::move(run), part, schedule, {kernels::cuda::blas_library(), nccl_library()});
+}
+
+CudaProfile profile_gpu(const CudaProfileOptions& options,
+                        const std::function<void(double fraction, const std::string& what)>& progress) {
+  require_device();
+  const bool needs_nccl = options.transport == CudaTransport::nccl;
+  return cuda::profile_gpu(options, kernels::cuda::blas_library(), needs_nccl ? &nccl_library() : nccl_if_there(),
+                           progress);
 }
 
 }  // namespace ppplan::exec

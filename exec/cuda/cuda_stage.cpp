@@ -1,6 +1,5 @@
 #include "exec/cuda/cuda_stage.h"
 
-#include "exec/host_weights.h"
 #include "kernels/host/rope_table.h"
 
 namespace ppplan::exec::cuda {
@@ -16,68 +15,94 @@ std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * 
 
 LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
 
-DeviceArray<Bf16> end_array(const kernels::host::Buffer& values, cudaStream_t stream) {
-  return rounded(std::span(values.data(), values.size()), stream);
-}
-
 DeviceArray<float> angles(const float* values, int positions, int head_dim, cudaStream_t stream) {
   return kernels::cuda::uploaded(std::span(values, area(positions, head_dim / 2)), stream);
 }
 
-std::vector<LayerShape> shapes_of(const std::vector<DeviceLayer>& layers) {
+std::vector<LayerShape> shapes_of(const std::vector<DeviceLayer>& layers, LayerShape DeviceLayer::*which) {
   std::vector<LayerShape> shapes;
-  for (const DeviceLayer& layer : layers) shapes.push_back(layer.shape);
+  for (const DeviceLayer& layer : layers) shapes.push_back(layer.*which);
   return shapes;
 }
 
 }  // namespace
 
 CudaStage::CudaStage(const PipelineRun& run, std::size_t stage, const kernels::cuda::BlasCalls& calls,
-                     std::size_t workspace_bytes)
+                     std::size_t workspace_bytes, TensorGroup* group)
     : hidden_(run.model.hidden),
       vocabulary_(run.model.vocabulary),
       norm_epsilon_(static_cast<float>(run.model.norm_epsilon)),
+      group_(group),
+      part_(group != nullptr ? group->part() : TensorRank{}),
       linear_(calls, workspace_bytes) {
   const spec::Stage& held = run.stages[stage];
   const StageLimits limits = stage_limits(run.micro_batches);
   const kernels::cuda::Stream stream = kernels::cuda::make_stream();
   for (int layer = held.first_layer; layer < held.end_layer; ++layer) {
-    layers_.push_back(device_layer(run.model, layer, run.seed, stream));
+    layers_.push_back(device_layer(run.model, layer, run.seed, part_, stream));
     const int head_dim = layers_.back().shape.attention.head_dim;
     if (rope_.contains(head_dim)) continue;
     const kernels::host::RopeTable table(run.model.rope_theta, limits.kv_tokens, head_dim);
     rope_[head_dim] = {angles(table.cosines(0), limits.kv_tokens, head_dim, stream),
                        angles(table.sines(0), limits.kv_tokens, head_dim, stream)};
   }
-  const std::vector<LayerShape> shapes = shapes_of(layers_);
-  const std::map<int, KvSize> sizes = kv_sizes(run.micro_batches);
-  const std::vector<int> roots = chain_roots(run.micro_batches);
-  caches_.emplace(shapes, held.first_layer, sizes, run.seed, stream);
+  const CacheUse use = cache_use(run);
+  caches_.emplace(shapes_of(layers_, &DeviceLayer::whole), part_, held.first_layer, use.sizes, run.seed, stream);
   for (std::size_t index = 0; index < run.micro_batches.size(); ++index) {
     batches_.push_back(run.micro_batches[index].shape);
-    steps_.emplace_back(batches_.back(), caches_->pages(roots[index]),
-                        PagedCaches::pages_of_sequence(sizes.at(roots[index])), stream);
+    steps_.emplace_back(batches_.back(), caches_->pages(use.chain[index]),
+                        PagedCaches::pages_of_sequence(use.sizes.at(use.chain[index])), stream);
   }
+  const std::vector<LayerShape> shapes = shapes_of(layers_, &DeviceLayer::shape);
   workspace_ = kernels::cuda::Workspace(shapes, limits.rows, limits.sequences, limits.kv_tokens);
-  if (held.embedding) embedding_ = end_array(end_weights(run.model, End::embedding, run.seed), stream);
+  make_ends(run, held, stream);
+}
+
+void CudaStage::make_ends(const PipelineRun& run, const spec::Stage& held, cudaStream_t stream) {
+  if (held.embedding) embedding_ = device_end(run.model, End::embedding, run.seed, part_, stream);
+  const StageLimits limits = stage_limits(run.micro_batches);
+  if (group_ != nullptr && !held.embedding) gathered_ = DeviceArray<Bf16>(area(limits.rows, hidden_));
   if (!held.head) return;
-  head_ = end_array(end_weights(run.model, End::head, run.seed), stream);
-  final_norm_ = end_array(final_norm(run.model, run.seed), stream);
+  head_ = device_end(run.model, End::head, run.seed, part_, stream);
+  const kernels::host::Buffer norm = final_norm(run.model, run.seed);
+  final_norm_ = rounded(std::span(norm.data(), norm.size()), stream);
   last_ = DeviceArray<Bf16>(area(limits.sequences, hidden_));
+  if (group_ == nullptr) return;
+  const std::size_t logits = area(limits.sequences, rows_of_part(vocabulary_, part_));
+  own_logits_ = DeviceArray<Bf16>(logits);
+  their_logits_ = DeviceArray<Bf16>(logits * static_cast<std::size_t>(part_.size));
 }
 
 void CudaStage::forward(std::size_t micro_batch, const StepBuffers& buffers, cudaStream_t stream) {
-  const Bf16* in = buffers.in;
-  if (owns_embedding()) {
-    kernels::cuda::embed(buffers.tokens, embedding_.data(), batches_[micro_batch].tokens(), hidden_, buffers.out,
-                         stream);
-    in = buffers.out;
-  }
+  const Bf16* in = buffers.out;
+  if (owns_embedding())
+    embed(micro_batch, buffers.tokens, buffers.out, stream);
+  else
+    in = whole_input(micro_batch, buffers.in, stream);
   run_layers(micro_batch, in, buffers.out, stream);
   if (owns_head() && batches_[micro_batch].samples) sample(micro_batch, buffers, stream);
 }
 
+// Each rank looks up the tokens that it has rows of; a sum with zeros keeps the values.
+void CudaStage::embed(std::size_t micro_batch, const int* tokens, Bf16* out, cudaStream_t stream) {
+  const int rows = batches_[micro_batch].tokens();
+  if (group_ == nullptr) return kernels::cuda::embed(tokens, embedding_.data(), rows, hidden_, out, stream);
+  const int own = rows_of_part(vocabulary_, part_);
+  kernels::cuda::embed_part(tokens, embedding_.data(), part_.rank * own, own, rows, hidden_, out, stream);
+  group_->sum(out, area(rows, hidden_), stream);
+}
+
+const Bf16* CudaStage::whole_input(std::size_t micro_batch, const Bf16* slice, cudaStream_t stream) {
+  if (group_ == nullptr) return slice;
+  const std::size_t count = area(batches_[micro_batch].tokens(), hidden_) / static_cast<std::size_t>(part_.size);
+  group_->gather(slice, count, gathered_.data(), stream);
+  return gathered_.data();
+}
+
 void CudaStage::run_layers(std::size_t micro_batch, const Bf16* in, Bf16* out, cudaStream_t stream) {
+  kernels::cuda::LayerPart part{part_.rank, {}};
+  if (group_ != nullptr)
+    part.sum = [this](Bf16* values, std::size_t count, cudaStream_t on) { group_->sum(values, count, on); };
   const StepArrays& step = steps_[micro_batch];
   const LayerBatch batch = layer_batch(batches_[micro_batch]);
   if (layers_.empty() && in != out) {
@@ -95,7 +120,7 @@ void CudaStage::run_layers(std::size_t micro_batch, const Bf16* in, Bf16* out, c
                              caches_->layer(layer),
                              {rope.cosines.data(), rope.sines.data()}};
     kernels::cuda::decoder_layer(linear_, held.shape, held.weights, inputs, workspace_, layer == 0 ? in : out, out,
-                                 stream);
+                                 stream, part);
   }
 }
 
@@ -104,9 +129,19 @@ void CudaStage::sample(std::size_t micro_batch, const StepBuffers& buffers, cuda
   kernels::cuda::gather(buffers.out, steps_[micro_batch].last_row(), sequences, hidden_, last_.data(), stream);
   kernels::cuda::rms_norm(last_.data(), final_norm_.data(), norm_epsilon_, {sequences, 1, hidden_, hidden_},
                           last_.data(), stream);
-  linear_.run({sequences, hidden_, vocabulary_, false, false, OutputType::bf16},
-              {last_.data(), head_.data(), nullptr, nullptr, buffers.logits}, stream);
+  project(sequences, buffers.logits, stream);
   kernels::cuda::argmax(buffers.logits, sequences, vocabulary_, buffers.sampled, stream);
+}
+
+// Of a group, each rank computes its columns, and all get all of them.
+void CudaStage::project(int sequences, Bf16* logits, cudaStream_t stream) {
+  const int columns = rows_of_part(vocabulary_, part_);
+  Bf16* const own = group_ != nullptr ? own_logits_.data() : logits;
+  linear_.run({sequences, hidden_, columns, false, false, OutputType::bf16},
+              {last_.data(), head_.data(), nullptr, nullptr, own}, stream);
+  if (group_ == nullptr) return;
+  group_->gather(own, area(sequences, columns), their_logits_.data(), stream);
+  kernels::cuda::join_columns(their_logits_.data(), columns, sequences, vocabulary_, logits, stream);
 }
 
 }  // namespace ppplan::exec::cuda

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "exec/host_weights.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::exec::cuda {
@@ -24,7 +23,7 @@ void check_attention(const spec::ModelSpec& model, int layer) {
 }
 
 // The same parts at the same distances from the start.
-DeviceLayerWeights moved(const kernels::host::LayerWeights& from, const float* start, const Bf16* to) {
+DeviceLayerWeights moved(const kernels::host::LayerGradients& from, const float* start, const Bf16* to) {
   const auto at = [&](const float* part) { return part != nullptr ? to + (part - start) : nullptr; };
   return {at(from.attention_norm),    at(from.qkv),
           at(from.qkv_bias),          at(from.query_norm),
@@ -42,14 +41,28 @@ DeviceArray<Bf16> rounded(std::span<const float> values, cudaStream_t stream) {
   return kernels::cuda::uploaded(std::span<const Bf16>(out), stream);
 }
 
-DeviceLayer device_layer(const spec::ModelSpec& model, int layer, std::uint64_t seed, cudaStream_t stream) {
+DeviceLayer device_layer(const spec::ModelSpec& model, int layer, std::uint64_t seed, const TensorRank& part,
+                         cudaStream_t stream) {
   check_attention(model, layer);
   DeviceLayer out;
-  out.shape = layer_shape(model, layer);
-  LayerMemory host(out.shape, layer, seed);
-  out.memory = rounded(host.values(), stream);
-  out.weights = moved(host.weights(), host.values().data(), out.memory.data());
+  out.whole = layer_shape(model, layer);
+  out.shape = part_of(out.whole, part);
+  const LayerMemory whole(out.whole, layer, seed);
+  std::vector<float> own = weights_of_part(out.whole, whole.weights(), part);
+  out.memory = rounded(own, stream);
+  out.weights = moved(gradient_arrays(out.shape, own.data()), own.data(), out.memory.data());
   return out;
+}
+
+DeviceArray<Bf16> device_end(const spec::ModelSpec& model, End end, std::uint64_t seed, const TensorRank& part,
+                             cudaStream_t stream) {
+  const kernels::host::Buffer whole = end_weights(model, end, seed);
+  const auto rows = static_cast<std::size_t>(rows_of_part(model.vocabulary, part));
+  const std::size_t count = rows * static_cast<std::size_t>(model.hidden);
+  const std::size_t first = std::min(count * static_cast<std::size_t>(part.rank), whole.size());
+  std::vector<float> own(whole.data() + first, whole.data() + std::min(first + count, whole.size()));
+  own.resize(count);
+  return rounded(own, stream);
 }
 
 }  // namespace ppplan::exec::cuda

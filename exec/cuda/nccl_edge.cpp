@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
+
+#include "exec/cuda/device_wait.h"
 
 namespace ppplan::exec::cuda {
 
@@ -140,20 +141,8 @@ void NcclEdge::enqueue(const std::byte* from, std::size_t bytes) {
 }
 
 void NcclEdge::await_event() {
-  using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::duration<double>(plane_.deadline_s);
-  const auto has_ended = [this] {
-    const cudaError_t status = cudaEventQuery(event_);
-    if (status != cudaErrorNotReady) kernels::cuda::check(status, "cudaEventQuery(event)");
-    cudaGetLastError();
-    return status == cudaSuccess;
-  };
-  while (!plane_.issuer.run(has_ended)) {
-    if (Clock::now() > deadline)
-      throw std::runtime_error(fmt::format("waited {:g} s for NCCL to carry a message {} rank {}", plane_.deadline_s,
-                                           receives_ ? "from" : "to", peer_));
-    std::this_thread::sleep_for(std::chrono::microseconds(20));
-  }
+  const std::string what = fmt::format("NCCL to carry a message {} rank {}", receives_ ? "from" : "to", peer_);
+  await([this] { return plane_.issuer.run([this] { return has_ended(event_); }); }, {plane_.deadline_s}, what.c_str());
 }
 
 }  // namespace ppplan::exec::cuda

@@ -12,6 +12,8 @@ NcclCalls load() {
   library.find("ncclGetVersion", calls.ncclGetVersion);
   library.find("ncclGetUniqueId", calls.ncclGetUniqueId);
   library.find("ncclCommInitRank", calls.ncclCommInitRank);
+  library.find("ncclCommInitRankConfig", calls.ncclCommInitRankConfig);
+  library.find("ncclCommFinalize", calls.ncclCommFinalize);
   library.find("ncclCommDestroy", calls.ncclCommDestroy);
   library.find("ncclCommAbort", calls.ncclCommAbort);
   library.find("ncclCommGetAsyncError", calls.ncclCommGetAsyncError);
@@ -19,6 +21,8 @@ NcclCalls load() {
   library.find("ncclGroupEnd", calls.ncclGroupEnd);
   library.find("ncclSend", calls.ncclSend);
   library.find("ncclRecv", calls.ncclRecv);
+  library.find("ncclAllReduce", calls.ncclAllReduce);
+  library.find("ncclAllGather", calls.ncclAllGather);
   library.find("ncclGetErrorString", calls.ncclGetErrorString);
   library.find("ncclGetLastError", calls.ncclGetLastError);
   return calls;
@@ -29,13 +33,6 @@ NcclCalls load() {
 const NcclCalls& nccl_library() {
   static const NcclCalls calls = load();
   return calls;
-}
-
-void check(const NcclCalls& calls, NcclResult result, const char* call, const std::source_location& place) {
-  if (result == NcclResult::success) return;
-  const std::string last = calls.ncclGetLastError(nullptr);
-  throw kernels::cuda::DeviceError(
-      call, std::string(calls.ncclGetErrorString(result)) + (last.empty() ? "" : " (" + last + ")"), place);
 }
 
 }  // namespace ppplan::exec::cuda

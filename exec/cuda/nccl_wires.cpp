@@ -1,5 +1,6 @@
 #include "exec/cuda/nccl_wires.h"
 
+#include "exec/cuda/device_wait.h"
 #include "kernels/cuda/owners.h"
 
 namespace ppplan::exec::cuda {
@@ -8,66 +9,98 @@ namespace {
 
 using kernels::cuda::DeviceScope;
 
-/// A group of calls; one that is left by an exception is ended too, so that the thread's next group is its own.
-class CallGroup {
- public:
-  explicit CallGroup(const NcclCalls& calls) : calls_(calls) { PPPLAN_CHECK_NCCL(calls_, ncclGroupStart()); }
-  ~CallGroup() {
-    if (!ended_) calls_.ncclGroupEnd();
-  }
-  CallGroup(const CallGroup&) = delete;
-  CallGroup& operator=(const CallGroup&) = delete;
-  void end() {
-    ended_ = true;
-    PPPLAN_CHECK_NCCL(calls_, ncclGroupEnd());
-  }
+Communicator end_on(int gpu, const NcclCalls& calls, const NcclId& id, int rank) {
+  if (gpu == kElsewhere) return {};
+  const DeviceScope scope(gpu);
+  return Communicator(calls, id, 2, rank, NcclWires::kBlocks);
+}
 
- private:
-  const NcclCalls& calls_;
-  bool ended_ = false;
+/// Where one end of an edge, if it is here, has its first message.
+struct WarmUpSide {
+  explicit WarmUpSide(int on) : gpu(on) {
+    if (gpu == kElsewhere) return;
+    const DeviceScope scope(gpu);
+    stream = kernels::cuda::make_stream();
+    byte = kernels::cuda::DeviceArray<std::byte>(1);
+  }
+  void await_end(const Patience& patience) const {
+    if (gpu == kElsewhere) return;
+    const DeviceScope scope(gpu);
+    await_stream(stream, patience, "the first message of an edge");
+  }
+  int gpu;
+  kernels::cuda::Stream stream;
+  kernels::cuda::DeviceArray<std::byte> byte;
 };
 
 }  // namespace
 
-NcclWires::~NcclWires() {
-  for (const auto& [stages, edge] : edges_)
-    for (const NcclComm comm : {edge.sender, edge.receiver})
-      if (comm != nullptr) calls_.ncclCommDestroy(comm);
+void NcclWires::connect(const Edge& edge, const NcclId& id, int from_gpu, int to_gpu) {
+  Ends ends{from_gpu, to_gpu, {}, {}};
+  if (!ends.by_copy()) {
+    CallGroup group(calls_);
+    ends.sender = end_on(from_gpu, calls_, id, 0);
+    ends.receiver = end_on(to_gpu, calls_, id, 1);
+    group.end();
+    settle(ends, "ncclCommInitRankConfig");
+  }
+  edges_[edge] = std::move(ends);
 }
 
-NcclWires::Edge& NcclWires::edge(const Message& message) {
-  const std::pair stages{message.from_stage, message.to_stage};
-  const auto known = edges_.find(stages);
-  if (known != edges_.end()) return known->second;
-  NcclId id;
-  PPPLAN_CHECK_NCCL(calls_, ncclGetUniqueId(&id));
-  Edge made;
-  CallGroup group(calls_);
-  {
-    const DeviceScope scope(message.from_gpu);
-    PPPLAN_CHECK_NCCL(calls_, ncclCommInitRank(&made.sender, 2, id, 0));
+void NcclWires::settle(const Ends& ends, const char* what) const {
+  if (ends.sender) ends.sender.settle(patience_, what);
+  if (ends.receiver) ends.receiver.settle(patience_, what);
+}
+
+void NcclWires::warm_up(const Edge& edge) {
+  const Ends& ends = edges_.at(edge);
+  if (ends.by_copy()) return;
+  WarmUpSide from(ends.from_gpu), to(ends.to_gpu);
+  try {
+    carry({edge.from, edge.to, ends.from_gpu, ends.to_gpu, from.byte.data(), to.byte.data(), 1},
+          {from.stream, to.stream});
+    from.await_end(patience_);
+    to.await_end(patience_);
+  } catch (...) {
+    give_up();  // before the bytes are freed, which waits for what still runs
+    throw;
   }
-  {
-    const DeviceScope scope(message.to_gpu);
-    PPPLAN_CHECK_NCCL(calls_, ncclCommInitRank(&made.receiver, 2, id, 1));
-  }
-  group.end();
-  return edges_[stages] = made;
 }
 
 void NcclWires::carry(const Message& message, const TransferStreams& streams) {
-  if (message.from_gpu == message.to_gpu) return local_.carry(message, streams);
-  const Edge& comms = edge(message);
+  const Ends& ends = edges_.at({message.from_stage, message.to_stage});
+  if (ends.by_copy()) return local_.carry(message, streams);
   CallGroup group(calls_);
-  {
-    const DeviceScope scope(message.from_gpu);
-    PPPLAN_CHECK_NCCL(calls_, ncclSend(message.from, message.bytes, NcclType::bytes, 1, comms.sender, streams.send));
+  if (ends.sender) {
+    const DeviceScope scope(ends.from_gpu);
+    PPPLAN_CHECK_NCCL(calls_, ncclSend(message.from, message.bytes, NcclType::bytes, 1, ends.sender, streams.send));
   }
-  {
-    const DeviceScope scope(message.to_gpu);
-    PPPLAN_CHECK_NCCL(calls_, ncclRecv(message.to, message.bytes, NcclType::bytes, 0, comms.receiver, streams.recv));
+  if (ends.receiver) {
+    const DeviceScope scope(ends.to_gpu);
+    PPPLAN_CHECK_NCCL(calls_, ncclRecv(message.to, message.bytes, NcclType::bytes, 0, ends.receiver, streams.recv));
   }
   group.end();
+  settle(ends, "ncclSend or ncclRecv");
+}
+
+std::vector<Communicator*> NcclWires::communicators() {
+  std::vector<Communicator*> out;
+  for (auto& [edge, ends] : edges_)
+    for (Communicator* end : {&ends.sender, &ends.receiver})
+      if (*end) out.push_back(end);
+  return out;
+}
+
+void NcclWires::check() const {
+  for (const auto& [edge, ends] : edges_)
+    for (const Communicator* end : {&ends.sender, &ends.receiver})
+      if (*end) end->check();
+}
+
+void NcclWires::close() {
+  for (Communicator* end : communicators()) end->begin_close();
+  for (Communicator* end : communicators()) end->close(patience_);
+  edges_.clear();
 }
 
 }  // namespace ppplan::exec::cuda

@@ -80,6 +80,7 @@ class NcclWorld : public groups::World {
     return std::make_unique<NcclGroup>(plane_, name, ranks);
   }
   void fail(const std::string& why) override { control_->fail(why); }
+  std::optional<std::string> failure() const override { return control_->failure(); }
 
  private:
   Issuer issuer_;

@@ -30,15 +30,22 @@ struct HostPages {
   std::vector<Bf16> keys, values;
 };
 
+// Some KV heads of a whole layer.
+struct Heads {
+  int first = 0;
+  int count = 0;
+  int head_dim = 0;
+};
+
 // Copies the past of one sequence to its pages.
-void place_past(const KvCache& cache, int past, const LayerShape& shape, const int* pages, HostPages& to) {
-  const auto head_dim = static_cast<std::size_t>(shape.attention.head_dim);
-  for (int head = 0; head < shape.attention.kv_heads; ++head) {
+void place_past(const KvCache& cache, int past, const Heads& heads, const int* pages, HostPages& to) {
+  const auto head_dim = static_cast<std::size_t>(heads.head_dim);
+  for (int head = 0; head < heads.count; ++head) {
     for (int token = 0; token < past; ++token) {
-      const int row = pages[token / PagedCaches::kPageTokens] * shape.attention.kv_heads + head;
+      const int row = pages[token / PagedCaches::kPageTokens] * heads.count + head;
       const std::size_t at =
           static_cast<std::size_t>(row * PagedCaches::kPageTokens + token % PagedCaches::kPageTokens) * head_dim;
-      const std::size_t from = static_cast<std::size_t>(head * cache.capacity + token) * head_dim;
+      const std::size_t from = static_cast<std::size_t>((heads.first + head) * cache.capacity + token) * head_dim;
       for (std::size_t i = 0; i < head_dim; ++i) {
         to.keys[at + i] = __float2bfloat16_rn(cache.keys[from + i]);
         to.values[at + i] = __float2bfloat16_rn(cache.values[from + i]);
@@ -49,8 +56,8 @@ void place_past(const KvCache& cache, int past, const LayerShape& shape, const i
 
 }  // namespace
 
-PagedCaches::PagedCaches(std::span<const LayerShape> shapes, int first_layer, const std::map<int, KvSize>& sizes,
-                         std::uint64_t seed, cudaStream_t stream) {
+PagedCaches::PagedCaches(std::span<const LayerShape> shapes, const TensorRank& part, int first_layer,
+                         const std::map<int, KvSize>& sizes, std::uint64_t seed, cudaStream_t stream) {
   int count = 0;
   for (const auto& [chain, size] : sizes) count += size.sequences * pages_of_sequence(size);
   const std::vector<int> all = shuffled_pages(count, seed);
@@ -60,14 +67,15 @@ PagedCaches::PagedCaches(std::span<const LayerShape> shapes, int first_layer, co
     chains_[chain].assign(std::exchange(next, end), end);
   }
   for (std::size_t layer = 0; layer < shapes.size(); ++layer) {
-    const LayerShape& shape = shapes[layer];
-    const std::size_t values = static_cast<std::size_t>(count * kPageTokens) * shape.kv_width();
+    const LayerShape own = part_of(shapes[layer], part);
+    const Heads heads{first_kv_head(shapes[layer], part), own.attention.kv_heads, own.attention.head_dim};
+    const std::size_t values = static_cast<std::size_t>(count * kPageTokens) * own.kv_width();
     HostPages host{std::vector<Bf16>(values), std::vector<Bf16>(values)};
     for (const auto& [chain, size] : sizes) {
       if (size.past_tokens == 0) continue;
       const KvSet set(shapes.subspan(layer, 1), first_layer + static_cast<int>(layer), size, seed, chain);
       for (int s = 0; s < size.sequences; ++s) {
-        place_past(set.caches(0)[static_cast<std::size_t>(s)], size.past_tokens, shape,
+        place_past(set.caches(0)[static_cast<std::size_t>(s)], size.past_tokens, heads,
                    chains_[chain].data() + s * pages_of_sequence(size), host);
       }
     }

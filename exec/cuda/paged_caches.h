@@ -16,10 +16,11 @@ class PagedCaches {
  public:
   static constexpr int kPageTokens = 16;
 
-  /// Caches of layers [first_layer, first_layer + shapes.size()) for every chain of micro-batches, with the past tokens
-  /// that KvSet (host_stage.h) draws, rounded. On the current device, there when it returns. Throws DeviceError.
-  PagedCaches(std::span<const kernels::host::LayerShape> shapes, int first_layer, const std::map<int, KvSize>& sizes,
-              std::uint64_t seed, cudaStream_t stream);
+  /// Caches of a rank's KV heads in layers [first_layer, first_layer + shapes.size()), whose whole shapes are given,
+  /// for every chain of micro-batches, with the past tokens that KvSet (host_stage.h) draws, rounded. On the current
+  /// device, there when it returns. Throws DeviceError.
+  PagedCaches(std::span<const kernels::host::LayerShape> shapes, const TensorRank& part, int first_layer,
+              const std::map<int, KvSize>& sizes, std::uint64_t seed, cudaStream_t stream);
   kernels::cuda::PagedKv layer(std::size_t index) const { return layers_[index].pages(); }
   /// Of one chain: [sequences, pages_of_sequence].
   const std::vector<int>& pages(int chain) const { return chains_.at(chain); }

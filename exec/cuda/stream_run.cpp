@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "exec/run_schedule.h"
+#include "planner/input/input_error.h"
 
 namespace ppplan::exec::cuda {
 
@@ -15,7 +16,6 @@ namespace {
 using kernels::cuda::DeviceError;
 using kernels::cuda::DeviceScope;
 using kernels::cuda::make_event;
-using kernels::cuda::make_stream;
 using kernels::cuda::Urgency;
 
 // First come, first served: about the order of the run itself, so that the host is ahead of every stream.
@@ -56,18 +56,12 @@ double seconds_between(cudaEvent_t from, cudaEvent_t to) {
   return 1e-3 * static_cast<double>(milliseconds);
 }
 
-bool has_ended(cudaEvent_t event) {
-  const cudaError_t status = cudaEventQuery(event);
-  if (status != cudaErrorNotReady) kernels::cuda::check(status, "cudaEventQuery(event)");
-  cudaGetLastError();  // what is not ready yet counts as the last error
-  return status == cudaSuccess;
-}
-
 }  // namespace
 
 StreamRun::StreamRun(const schedule::Schedule& schedule, StreamBackend& backend)
     : schedule_(schedule), backend_(backend) {
   check_runs(schedule);
+  check_waits();
   graph_ = activity_graph(schedule);
   order_ = issue_order(graph_);
   predecessors_ = predecessors_of(graph_);
@@ -75,44 +69,90 @@ StreamRun::StreamRun(const schedule::Schedule& schedule, StreamBackend& backend)
   make_marks();
 }
 
+void StreamRun::check_waits() const {
+  const auto is_here = [this](const schedule::Op& op) { return backend_.gpu(op.device) != kElsewhere; };
+  for (std::size_t id = 0; id < schedule_.ops.size(); ++id) {
+    const schedule::Op& op = schedule_.ops[id];
+    if (!is_here(op)) continue;
+    for (const schedule::OpId before : op.after)
+      if (!is_here(schedule_.ops[static_cast<std::size_t>(before)]))
+        throw input::InputError(
+            fmt::format("schedule: expected op {} to wait for ops of its own process, found op {}", id, before));
+    if (op.group >= 0 && op.peer >= 0 && backend_.gpu(op.peer) == kElsewhere)
+      throw input::InputError(
+          fmt::format("schedule: expected messages of an edge one after another, found op {} in a group", id));
+  }
+}
+
 void StreamRun::make_lanes() {
+  const auto stream_of = [this](int device, Urgency urgency) {
+    const int gpu = backend_.gpu(device);
+    if (gpu == kElsewhere) return kernels::cuda::Stream();
+    const DeviceScope scope(gpu);
+    if (!starts_.contains(gpu)) starts_[gpu] = {backend_.make_stream(device, Urgency::low), make_event()};
+    return backend_.make_stream(device, urgency);
+  };
   for (const Worker& worker : graph_.workers) {
     Lane lane;
     lane.gpu = backend_.gpu(worker.device);
     const bool computes = worker.lane->kind == schedule::LaneKind::compute;
-    const DeviceScope scope(lane.gpu);
-    lane.stream = make_stream(computes ? Urgency::low : Urgency::high);
-    if (!computes) {
-      const DeviceScope sender(backend_.gpu(worker.lane->peer));
-      lane.send_stream = make_stream(Urgency::high);
-    }
-    if (!starts_.contains(lane.gpu)) starts_[lane.gpu] = {make_stream(), make_event()};
+    lane.stream = stream_of(worker.device, computes ? Urgency::low : Urgency::high);
+    if (!computes) lane.send_gpu = backend_.gpu(worker.lane->peer);
+    if (!computes) lane.send_stream = stream_of(worker.lane->peer, Urgency::high);
     lanes_.push_back(std::move(lane));
   }
 }
 
 void StreamRun::make_marks() {
-  for (const Activity& activity : graph_.activities) {
-    const DeviceScope scope(lanes_[static_cast<std::size_t>(activity.worker)].gpu);
-    Marks marks{make_event(), make_event(), {}};
-    if (activity.recv >= 0) {
-      const DeviceScope sender(backend_.gpu(schedule_.ops[static_cast<std::size_t>(activity.op)].device));
-      marks.sent = make_event();
-    }
-    marks_.push_back(std::move(marks));
+  for (std::size_t index = 0; index < graph_.activities.size(); ++index) {
+    const Lane& lane = lane_of(index);
+    Marks& marks = marks_.emplace_back();
+    if (!lane.is_here()) continue;
+    const DeviceScope scope(lane.own_gpu());
+    marks.start = make_event();
+    marks.end = make_event();
+    if (!lane.stream || !lane.send_stream) continue;
+    const DeviceScope sender(lane.send_gpu);
+    marks.sent = make_event();
   }
 }
 
 traces::Timeline StreamRun::execute(double deadline_s) {
+  enqueue();
+  await_end({deadline_s});
+  return timeline();
+}
+
+void StreamRun::enqueue() {
   begin();
   for (const int index : order_) issue(index);
-  await_end(deadline_s);
-  return timeline_of(schedule_, graph_, [&](std::size_t index) {
-    const Marks& marks = marks_[index];
-    const Lane& lane = lanes_[static_cast<std::size_t>(graph_.activities[index].worker)];
-    const cudaEvent_t start = starts_.at(lane.gpu).event;
-    return ActivityTimes{seconds_between(start, marks.start), seconds_between(start, marks.end)};
-  });
+}
+
+const StreamRun::Lane& StreamRun::lane_of(std::size_t index) const {
+  return lanes_[static_cast<std::size_t>(graph_.activities[index].worker)];
+}
+
+ActivityTimes StreamRun::times(std::size_t index) const {
+  const Marks& marks = marks_[index];
+  const cudaEvent_t start = starts_.at(lane_of(index).own_gpu()).event;
+  return {seconds_between(start, marks.start), seconds_between(start, marks.end)};
+}
+
+traces::Timeline StreamRun::timeline() const {
+  return timeline_of(schedule_, graph_, [this](std::size_t index) { return times(index); });
+}
+
+OpTimes StreamRun::op_times() const {
+  OpTimes out(schedule_.ops.size());
+  for (std::size_t index = 0; index < graph_.activities.size(); ++index) {
+    const Lane& lane = lane_of(index);
+    const Activity& activity = graph_.activities[index];
+    if (!lane.is_here()) continue;
+    const ActivityTimes at = times(index);
+    if (activity.recv < 0 || lane.send_gpu != kElsewhere) out.start(activity.op) = at.start_s;
+    if (lane.gpu != kElsewhere) out.end(activity.recv < 0 ? activity.op : activity.recv) = at.end_s;
+  }
+  return out;
 }
 
 // The first GPU starts, the others follow it, and no lane goes before its GPU has.
@@ -124,45 +164,55 @@ void StreamRun::begin() {
     PPPLAN_CHECK(cudaEventRecord(start.event, start.stream));
     if (first == nullptr) first = start.event;
   }
-  for (const Lane& lane : lanes_) PPPLAN_CHECK(cudaStreamWaitEvent(lane.stream, starts_.at(lane.gpu).event, 0));
+  for (const Lane& lane : lanes_) {
+    if (lane.stream) PPPLAN_CHECK(cudaStreamWaitEvent(lane.stream, starts_.at(lane.gpu).event, 0));
+    if (lane.send_stream) PPPLAN_CHECK(cudaStreamWaitEvent(lane.send_stream, starts_.at(lane.send_gpu).event, 0));
+  }
 }
 
 void StreamRun::issue(int index) {
   const Activity& activity = graph_.activities[static_cast<std::size_t>(index)];
-  const Lane& lane = lanes_[static_cast<std::size_t>(activity.worker)];
+  const Lane& lane = lane_of(static_cast<std::size_t>(index));
+  if (!lane.is_here()) return;
   const Marks& marks = marks_[static_cast<std::size_t>(index)];
-  const DeviceScope scope(lane.gpu);
-  await_predecessors(index, lane.stream);
+  const DeviceScope scope(lane.own_gpu());
+  if (lane.stream) await_predecessors(index, lane.stream);
   if (lane.send_stream) await_predecessors(index, lane.send_stream);
-  PPPLAN_CHECK(cudaEventRecord(marks.start, lane.stream));
+  PPPLAN_CHECK(cudaEventRecord(marks.start, lane.own_stream()));
   if (activity.recv < 0)
     backend_.compute(schedule_.ops[static_cast<std::size_t>(activity.op)], lane.stream);
   else
     issue_transfer(activity, lane, marks);
-  PPPLAN_CHECK(cudaEventRecord(marks.end, lane.stream));
+  PPPLAN_CHECK(cudaEventRecord(marks.end, lane.own_stream()));
 }
 
 void StreamRun::issue_transfer(const Activity& activity, const Lane& lane, const Marks& marks) {
   const schedule::Op& send = schedule_.ops[static_cast<std::size_t>(activity.op)];
   const schedule::Op& recv = schedule_.ops[static_cast<std::size_t>(activity.recv)];
   backend_.transfer(send, recv, activity.slot, {lane.send_stream, lane.stream});
-  const DeviceScope sender(backend_.gpu(send.device));
+  if (!marks.sent) return;
+  const DeviceScope sender(lane.send_gpu);
   PPPLAN_CHECK(cudaEventRecord(marks.sent, lane.send_stream));
   PPPLAN_CHECK(cudaStreamWaitEvent(lane.stream, marks.sent, 0));
 }
 
+// What is elsewhere shows here by transfers alone, which wait for it themselves.
 void StreamRun::await_predecessors(int index, cudaStream_t stream) {
   for (const int before : predecessors_[static_cast<std::size_t>(index)])
-    PPPLAN_CHECK(cudaStreamWaitEvent(stream, marks_[static_cast<std::size_t>(before)].end, 0));
+    if (const Marks& marks = marks_[static_cast<std::size_t>(before)]; marks.end)
+      PPPLAN_CHECK(cudaStreamWaitEvent(stream, marks.end, 0));
 }
 
-void StreamRun::await_end(double deadline_s) {
+void StreamRun::await_end(const Patience& patience) {
   using Clock = std::chrono::steady_clock;
-  const auto deadline = Clock::now() + std::chrono::duration<double>(deadline_s);
+  const auto deadline = Clock::now() + std::chrono::duration<double>(patience.deadline_s);
   for (const int index : order_) {
-    while (!has_ended(marks_[static_cast<std::size_t>(index)].end)) {
+    const Marks& marks = marks_[static_cast<std::size_t>(index)];
+    while (marks.end && !has_ended(marks.end)) {
+      patience.look();
       if (Clock::now() > deadline)
-        throw DeviceError(fmt::format("{} has not ended {} s after everything was enqueued", name(index), deadline_s));
+        throw DeviceError(
+            fmt::format("{} has not ended {} s after everything was enqueued", name(index), patience.deadline_s));
       std::this_thread::sleep_for(std::chrono::microseconds(20));
     }
   }

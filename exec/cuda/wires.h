@@ -9,7 +9,8 @@
 
 namespace ppplan::exec::cuda {
 
-/// One message from a buffer of the sender's GPU to one of the receiver's.
+/// One message from a buffer of the sender's GPU to one of the receiver's. Of a side that is elsewhere, the GPU is
+/// kElsewhere and the buffer nullptr.
 struct Message {
   int from_stage = 0;
   int to_stage = 0;
@@ -23,12 +24,13 @@ struct Message {
 class Wires {
  public:
   virtual ~Wires() = default;
-  /// Enqueues the message. Throws DeviceError.
+  /// Enqueues the message, or the side of it that is here. Throws DeviceError.
   virtual void carry(const Message& message, const TransferStreams& streams) = 0;
 };
 
 /// The sender's GPU writes into the receiver's, or copies within itself. Where the hardware lets one GPU reach the
-/// memory of the other, it is allowed to with their first message; elsewhere the driver goes through the host.
+/// memory of the other, it is allowed to with their first message; elsewhere the driver goes through the host. Both
+/// sides are here.
 class LocalWires : public Wires {
  public:
   void carry(const Message& message, const TransferStreams& streams) override;

@@ -107,9 +107,8 @@ void ParallelState::add_edges(World& world, const ParallelLayout& layout) {
   for (const StageEdge& edge : in_shared_order(layout.edges)) {
     const std::vector<int> ends = {pipeline[index(edge.from)], pipeline[index(edge.to)]};
     if (std::find(ends.begin(), ends.end(), world.rank()) == ends.end()) continue;
-    Group* group = add(world, fmt::format("PP {} edge {} to {}", own, edge.from, edge.to), ends).get();
-    edges_[edge] = group;
-    edges_in_order_.push_back(group);
+    edges_[edge] = add(world, fmt::format("PP {} edge {} to {}", own, edge.from, edge.to), ends).get();
+    own_edges_.push_back(edge);
   }
 }
 
@@ -129,12 +128,13 @@ Group& ParallelState::edge(StageEdge edge) {
 
 void ParallelState::warm_up() {
   everyone().barrier();
-  for (Group* edge : edges_in_order_) {
+  for (const StageEdge& own : own_edges_) {
+    Group& ends = edge(own);
     std::byte mark{};
-    if (edge->rank() == 0)
-      send(*edge, {&mark, 1}, 1);
+    if (ends.rank() == 0)
+      send(ends, {&mark, 1}, 1);
     else
-      recv(*edge, {&mark, 1}, 0);
+      recv(ends, {&mark, 1}, 0);
   }
   for (Group* group : axes_)
     if (group != nullptr) group->barrier();
@@ -144,7 +144,7 @@ void ParallelState::tear_down() {
   everyone().barrier();
   axes_.fill(nullptr);
   edges_.clear();
-  edges_in_order_.clear();
+  own_edges_.clear();
   while (!groups_.empty()) groups_.pop_back();
 }
 

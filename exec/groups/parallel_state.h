@@ -52,9 +52,13 @@ class ParallelState {
   /// The two ranks of an edge of this rank's pipeline: rank 0 sends, rank 1 receives. Throws InputError for an edge
   /// that this rank's stage is not an end of.
   Group& edge(StageEdge edge);
+  /// Those that this rank's stage is an end of, in the order that all ranks share.
+  const std::vector<StageEdge>& own_edges() const { return own_edges_; }
 
   /// As World::fail.
   void fail(const std::string& why) { world_.fail(why); }
+  /// As World::failure.
+  std::optional<std::string> failure() const { return world_.failure(); }
   /// Uses every group once, so that connections stand and both ends know each other before anything is measured.
   void warm_up();
   /// Waits until every rank has come here, then gives the groups up.
@@ -69,7 +73,7 @@ class ParallelState {
   std::vector<std::unique_ptr<Group>> groups_;  // in the order in which they were made
   std::array<Group*, axis_count> axes_{};
   std::map<StageEdge, Group*> edges_;
-  std::vector<Group*> edges_in_order_;
+  std::vector<StageEdge> own_edges_;
 };
 
 }  // namespace ppplan::exec::groups

@@ -47,7 +47,7 @@ class TcpWorld : public World {
 
   double deadline_s() const { return settings_.deadline_s; }
   asio::io_context& context() { return context_; }
-  std::optional<std::string> failure();
+  std::optional<std::string> failure() const override;
   /// From the rank's thread.
   void report_from_rank(std::string text) {
     asio::post(context_, [this, text = std::move(text)] { control_->report(text, std::nullopt); });
@@ -81,7 +81,7 @@ class TcpWorld : public World {
   std::optional<std::promise<void>> left_;          // set once this rank wants to go
 
   std::map<std::pair<std::string, std::vector<int>>, int> groups_made_;  // of each name and list; the rank's thread
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::optional<std::string> failure_;  // guarded
   std::thread thread_;
 };
@@ -196,7 +196,7 @@ std::unique_ptr<Group> TcpWorld::group(const std::string& name, const std::vecto
   return std::make_unique<TcpGroup>(*this, name, position, std::move(channels));
 }
 
-std::optional<std::string> TcpWorld::failure() {
+std::optional<std::string> TcpWorld::failure() const {
   const std::lock_guard lock(mutex_);
   return failure_;
 }

@@ -222,6 +222,10 @@ class ThreadWorld : public World {
     const std::lock_guard lock(hub_->mutex);
     end_run(*hub_, why);
   }
+  std::optional<std::string> failure() const override {
+    const std::lock_guard lock(hub_->mutex);
+    return hub_->failure;
+  }
 
  private:
   std::shared_ptr<Hub> hub_;

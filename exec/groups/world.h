@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,8 @@ class World {
   /// Ends all groups of the run for a fault that is none of theirs; `why` is what every rank's GroupError says, unless
   /// the run has failed already. From any thread.
   virtual void fail(const std::string& why) = 0;
+  /// Why the run has failed, nothing while it goes on. From any thread.
+  virtual std::optional<std::string> failure() const = 0;
 };
 
 /// This rank's number in a group of `ranks`. Throws InputError as World::group does.

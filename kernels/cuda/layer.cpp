@@ -21,7 +21,13 @@ struct Step {
   const LayerInputs& inputs;
   Workspace& work;
   cudaStream_t stream;
+  const LayerPart& part;
   int rows() const { return inputs.batch.rows(); }
+  /// What a block adds to: the residual stream, which the first rank of a part alone brings into the sum.
+  const Bf16* residual(const Bf16* x) const { return part.rank == 0 ? x : nullptr; }
+  void sum(Bf16* y) const {
+    if (part.sum) part.sum(y, static_cast<std::size_t>(rows()) * static_cast<std::size_t>(shape.hidden), stream);
+  }
 };
 
 void normalize_heads(const Step& step) {
@@ -60,23 +66,26 @@ void attention_block(const Step& step, const Bf16* x, Bf16* y) {
   rope_store_kv(w.qkv.data(), step.inputs.position, step.inputs.slot, step.inputs.rope.cosines, step.inputs.rope.sines,
                 rows, s.attention, step.inputs.cache, step.stream);
   attend(step);
-  step.linear.run({rows, s.attention_width(), s.hidden, false, true, OutputType::bf16},
-                  {w.attended.data(), step.weights.attention_output, nullptr, x, y}, step.stream);
+  const Bf16* base = step.residual(x);
+  step.linear.run({rows, s.attention_width(), s.hidden, false, base != nullptr, OutputType::bf16},
+                  {w.attended.data(), step.weights.attention_output, nullptr, base, y}, step.stream);
+  step.sum(y);
 }
 
-// y += down(silu(gate(normed)) * up(normed)).
-void gated(const Step& step, int width, const Bf16* gate_up, const Bf16* down, Bf16* y) {
+// y = base + down(silu(gate(normed)) * up(normed)); base may be y, or nullptr for zeros.
+void gated(const Step& step, int width, const Bf16* gate_up, const Bf16* down, const Bf16* base, Bf16* y) {
   Workspace& w = step.work;
   const int rows = step.rows(), hidden = step.shape.hidden;
   step.linear.run({rows, hidden, 2 * width, false, false, OutputType::bf16},
                   {w.normed.data(), gate_up, nullptr, nullptr, w.gate_up.data()}, step.stream);
   swiglu(w.gate_up.data(), rows, width, w.activated.data(), step.stream);
-  step.linear.run({rows, width, hidden, false, true, OutputType::bf16}, {w.activated.data(), down, nullptr, y, y},
-                  step.stream);
+  step.linear.run({rows, width, hidden, false, base != nullptr, OutputType::bf16},
+                  {w.activated.data(), down, nullptr, base, y}, step.stream);
 }
 
-// y += the weighted outputs of the experts that each row chose. Which rows go to which expert stays on the device.
-void experts_block(const Step& step, Bf16* y) {
+// y = base + the weighted outputs of the experts that each row chose. Which rows go to which expert stays on the
+// device.
+void experts_block(const Step& step, const Bf16* base, Bf16* y) {
   const LayerShape& s = step.shape;
   Workspace& w = step.work;
   const int rows = step.rows(), chosen = s.experts_per_token, assignments = rows * chosen;
@@ -90,21 +99,23 @@ void experts_block(const Step& step, Bf16* y) {
   swiglu(w.gate_up.data(), assignments, s.intermediate, w.activated.data(), step.stream);
   grouped_linear(w.activated.data(), nullptr, step.weights.down, w.first_row.data(), s.experts, assignments,
                  s.intermediate, s.hidden, w.expert_out.data(), step.stream);
-  combine_experts(w.expert_out.data(), w.place.data(), w.expert_weight.data(), y, rows, chosen, s.hidden, y,
+  combine_experts(w.expert_out.data(), w.place.data(), w.expert_weight.data(), base, rows, chosen, s.hidden, y,
                   step.stream);
 }
 
-// y += FeedForward(RmsNorm(y)).
+// y += FeedForward(RmsNorm(y)), of a part without the y of other ranks.
 void feed_forward_block(const Step& step, Bf16* y) {
   const LayerShape& s = step.shape;
   rms_norm(y, step.weights.feed_forward_norm, s.norm_epsilon, {step.rows(), 1, s.hidden, s.hidden},
            step.work.normed.data(), step.stream);
+  const Bf16* base = step.residual(y);
   if (s.experts > 0)
-    experts_block(step, y);
+    experts_block(step, base, y);
   else
-    gated(step, s.intermediate, step.weights.gate_up, step.weights.down, y);
+    gated(step, s.intermediate, step.weights.gate_up, step.weights.down, base, y);
   if (s.shared_intermediate > 0)
-    gated(step, s.shared_intermediate, step.weights.shared_gate_up, step.weights.shared_down, y);
+    gated(step, s.shared_intermediate, step.weights.shared_gate_up, step.weights.shared_down, y, y);
+  step.sum(y);
 }
 
 }  // namespace
@@ -149,8 +160,8 @@ Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences
 }
 
 void decoder_layer(Linear& linear, const LayerShape& shape, const LayerWeights& weights, const LayerInputs& inputs,
-                   Workspace& workspace, const Bf16* x, Bf16* y, cudaStream_t stream) {
-  const Step step{linear, shape, weights, inputs, workspace, stream};
+                   Workspace& workspace, const Bf16* x, Bf16* y, cudaStream_t stream, const LayerPart& part) {
+  const Step step{linear, shape, weights, inputs, workspace, stream, part};
   attention_block(step, x, y);
   feed_forward_block(step, y);
 }

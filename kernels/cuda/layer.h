@@ -4,6 +4,7 @@
 // The residual stream is bf16 and takes part in the last product of each block (Linear's addend), in fp32.
 #pragma once
 
+#include <functional>
 #include <span>
 
 #include "kernels/cuda/linear.h"
@@ -59,8 +60,16 @@ struct Workspace {
 /// one tile of 64 keys.
 int decode_splits(const AttentionShape& shape, int sequences, int kv_tokens, int processors);
 
-/// y [rows, hidden] from x; y may be x. Throws what the kernels and Linear throw.
+/// Where the layer is one rank's part of a tensor-parallel one: shape, weights and cache are the part's.
+struct LayerPart {
+  int rank = 0;
+  /// Enqueues the sum of all ranks' values in place; empty where the layer is whole.
+  std::function<void(Bf16* values, std::size_t count, cudaStream_t stream)> sum;
+};
+
+/// y [rows, hidden] from x; y may be x. Of a part, x and y are whole and equal on all ranks; each block's outputs are
+/// rounded to bf16 before they are summed. Throws what the kernels and Linear throw.
 void decoder_layer(Linear& linear, const LayerShape& shape, const LayerWeights& weights, const LayerInputs& inputs,
-                   Workspace& workspace, const Bf16* x, Bf16* y, cudaStream_t stream);
+                   Workspace& workspace, const Bf16* x, Bf16* y, cudaStream_t stream, const LayerPart& part = {});
 
 }  // namespace ppplan::kernels::cuda

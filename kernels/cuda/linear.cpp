@@ -103,9 +103,8 @@ Linear::~Linear() {
   calls_.cublasLtDestroy(handle_);
 }
 
-Linear::Product& Linear::product(const LinearShape& shape) {
-  if (const auto known = products_.find(shape); known != products_.end()) return *known->second;
-  auto product = std::make_unique<Product>(calls_, shape);
+std::vector<cublasLtMatmulHeuristicResult_t> Linear::offers(const Product& product, const LinearShape& shape,
+                                                            int most) {
   Made<cublasLtMatmulPreference_t> preference(calls_.cublasLtMatmulPreferenceDestroy);
   PPPLAN_CHECK(calls_.cublasLtMatmulPreferenceCreate(&preference.handle));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_.size()});
@@ -113,24 +112,59 @@ Linear::Product& Linear::product(const LinearShape& shape) {
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(shape.inputs));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(shape.outputs));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(shape.outputs));
+  std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
   int count = 0;
-  PPPLAN_CHECK(calls_.cublasLtMatmulAlgoGetHeuristic(handle_, product->description.handle, product->weight.handle,
-                                                     product->x.handle, product->out.handle, product->out.handle,
-                                                     preference.handle, 1, &product->found, &count));
+  PPPLAN_CHECK(calls_.cublasLtMatmulAlgoGetHeuristic(handle_, product.description.handle, product.weight.handle,
+                                                     product.x.handle, product.out.handle, product.out.handle,
+                                                     preference.handle, most, found.data(), &count));
   if (count == 0) throw DeviceError("cuBLASLt has no algorithm for a product of " + text_of(shape));
+  found.resize(static_cast<std::size_t>(count));
+  return found;
+}
+
+Linear::Product& Linear::product(const LinearShape& shape) {
+  if (const auto known = products_.find(shape); known != products_.end()) return *known->second;
+  auto product = std::make_unique<Product>(calls_, shape);
+  if (processors_ > 0)
+    product->set(calls_, CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, static_cast<std::int32_t>(processors_));
+  product->found = offers(*product, shape, 1).front();
   product->choice = choice_of(calls_, shape, product->found);
   return *products_.emplace(shape, std::move(product)).first->second;
+}
+
+void Linear::enqueue(Product& p, const LinearShape& shape, const LinearArrays& arrays,
+                     const cublasLtMatmulAlgo_t& algorithm, cudaStream_t stream) {
+  if (shape.bias) p.set(calls_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, arrays.bias);
+  const float one = 1.0f, beta = shape.addend ? 1.0f : 0.0f;
+  const void* addend = shape.addend ? arrays.addend : arrays.out;
+  PPPLAN_CHECK(calls_.cublasLtMatmul(handle_, p.description.handle, &one, arrays.weight, p.weight.handle, arrays.x,
+                                     p.x.handle, &beta, addend, p.out.handle, arrays.out, p.out.handle, &algorithm,
+                                     workspace_.data(), workspace_.size(), stream));
 }
 
 void Linear::run(const LinearShape& shape, const LinearArrays& arrays, cudaStream_t stream) {
   if (shape.rows == 0) return;
   Product& p = product(shape);
-  if (shape.bias) p.set(calls_, CUBLASLT_MATMUL_DESC_BIAS_POINTER, arrays.bias);
-  const float one = 1.0f, beta = shape.addend ? 1.0f : 0.0f;
-  const void* addend = shape.addend ? arrays.addend : arrays.out;
-  PPPLAN_CHECK(calls_.cublasLtMatmul(handle_, p.description.handle, &one, arrays.weight, p.weight.handle, arrays.x,
-                                     p.x.handle, &beta, addend, p.out.handle, arrays.out, p.out.handle, &p.found.algo,
-                                     workspace_.data(), workspace_.size(), stream));
+  enqueue(p, shape, arrays, p.found.algo, stream);
+}
+
+std::vector<double> Linear::offered_seconds(const LinearShape& shape, const LinearArrays& arrays, int most,
+                                            cudaStream_t stream) {
+  constexpr int kRuns = 10;
+  Product& p = product(shape);
+  const Event begin = make_event(), end = make_event();
+  std::vector<double> seconds;
+  for (const cublasLtMatmulHeuristicResult_t& offer : offers(p, shape, most)) {
+    enqueue(p, shape, arrays, offer.algo, stream);
+    PPPLAN_CHECK(cudaEventRecord(begin, stream));
+    for (int run = 0; run < kRuns; ++run) enqueue(p, shape, arrays, offer.algo, stream);
+    PPPLAN_CHECK(cudaEventRecord(end, stream));
+    PPPLAN_CHECK(cudaStreamSynchronize(stream));
+    float milliseconds = 0;
+    PPPLAN_CHECK(cudaEventElapsedTime(&milliseconds, begin, end));
+    seconds.push_back(1e-3 * static_cast<double>(milliseconds) / kRuns);
+  }
+  return seconds;
 }
 
 std::vector<LinearChoice> Linear::choices() const {

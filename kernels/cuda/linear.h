@@ -56,18 +56,28 @@ class Linear {
   /// `calls` outlives it. Throws DeviceError, as all of it.
   explicit Linear(const BlasCalls& calls, std::size_t workspace_bytes = kWorkspaceBytes);
   ~Linear();
+  /// Products whose algorithm is not chosen yet will be for that many multiprocessors of the GPU: a slice of it.
+  void limit_processors(int processors) { processors_ = processors; }
   /// Enqueues. A shape's first run chooses its algorithm, which a stream must not be capturing for. Nothing for no
   /// rows.
   void run(const LinearShape& shape, const LinearArrays& arrays, cudaStream_t stream);
+  /// Seconds of a run with each of up to `most` algorithms that cuBLASLt's heuristic offers, in its order: what its
+  /// first, which run() takes, gives away. Means over some runs on warm memory; waits for the stream.
+  std::vector<double> offered_seconds(const LinearShape& shape, const LinearArrays& arrays, int most,
+                                      cudaStream_t stream);
   /// Of every shape so far.
   std::vector<LinearChoice> choices() const;
 
  private:
   struct Product;
   Product& product(const LinearShape& shape);
+  std::vector<cublasLtMatmulHeuristicResult_t> offers(const Product& product, const LinearShape& shape, int most);
+  void enqueue(Product& product, const LinearShape& shape, const LinearArrays& arrays,
+               const cublasLtMatmulAlgo_t& algorithm, cudaStream_t stream);
 
   const BlasCalls& calls_;
   cublasLtHandle_t handle_ = nullptr;
+  int processors_ = 0;  // 0 = all
   DeviceArray<unsigned char> workspace_;
   std::map<LinearShape, std::unique_ptr<Product>> products_;
 };

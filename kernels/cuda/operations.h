@@ -17,9 +17,16 @@ namespace ppplan::kernels::cuda {
 
 using Bf16 = __nv_bfloat16;
 using host::AttentionShape;
+using host::LatentShape;
 
 /// out[r] = table[tokens[r]]: [rows, hidden] from [vocabulary, hidden].
 void embed(const int* tokens, const Bf16* table, int rows, int hidden, Bf16* out, cudaStream_t stream);
+/// The same of a table that holds the rows [first, first + count) of the whole: zeros for tokens of other rows.
+void embed_part(const int* tokens, const Bf16* table, int first, int count, int rows, int hidden, Bf16* out,
+                cudaStream_t stream);
+/// out[r, c] = x[c / part, r, c % part]: [rows, width] of columns that lie in parts [parts, rows, part]. Without a
+/// reference; parts * part may exceed the width.
+void join_columns(const Bf16* x, int part, int rows, int width, Bf16* out, cudaStream_t stream);
 /// out[r] = x[row[r]]: [rows, hidden].
 void gather(const Bf16* x, const int* row, int rows, int hidden, Bf16* out, cudaStream_t stream);
 
@@ -72,6 +79,24 @@ void prefill_attention(const Bf16* queries, int query_stride, const int* query_s
 void decode_attention(const Bf16* queries, int query_stride, const AttentionShape& shape, const PagedKv& cache,
                       const PagedBatch& batch, int splits, float* scratch, Bf16* out, cudaStream_t stream);
 std::size_t decode_scratch(const AttentionShape& shape, int sequences, int splits);
+
+/// The latents of one layer in pages: [pages, page_tokens, latent + rope], on a 16-byte boundary.
+struct PagedLatents {
+  Bf16* tokens = nullptr;
+  int page_tokens = 16;
+};
+/// Rotates the last `rope` values of every head of queries [tokens, heads, nope + rope] in place and of latents
+/// [tokens, latent + rope], and writes the latter into the cache, as rope_store_kv(): rope() in kernels/host.
+void rope_store_latent(Bf16* queries, const Bf16* latents, const int* position, const int* slot, const float* cosines,
+                       const float* sines, int tokens, const LatentShape& shape, const PagedLatents& cache,
+                       cudaStream_t stream);
+/// out [rows, heads, latent] = causal attention of absorbed queries [rows, heads, latent + rope] over the cached
+/// latents, which are keys and, without their rotated part, values. A query is absorbed when its first `nope` values
+/// have met the transposed key_up of its head; the head's value_up has yet to meet out: the two projections make it
+/// latent_attention() of kernels/host. Rows and `longest` as of prefill_attention(). (latent, rope) = (512, 64) or
+/// (256, 32).
+void latent_attention(const Bf16* queries, const int* query_start, int longest, const LatentShape& shape,
+                      const PagedLatents& cache, const PagedBatch& batch, Bf16* out, cudaStream_t stream);
 
 /// out [rows, width] = silu(gate) * up, gate_up [rows, 2 * width] with the gate first.
 void swiglu(const Bf16* gate_up, int rows, int width, Bf16* out, cudaStream_t stream);

@@ -75,6 +75,26 @@ inline Event make_event() {
   return Event(event);
 }
 
+/// While it lives, arrays in device memory that this thread makes hold nothing: their bytes are counted.
+class CountedMemory {
+ public:
+  CountedMemory() : outer_(std::exchange(current_, this)) {}
+  ~CountedMemory() { current_ = outer_; }
+  CountedMemory(const CountedMemory&) = delete;
+  CountedMemory& operator=(const CountedMemory&) = delete;
+  std::size_t bytes() const { return bytes_; }
+  /// Whether they were counted.
+  static bool take(std::size_t bytes) {
+    if (current_ != nullptr) current_->bytes_ += bytes;
+    return current_ != nullptr;
+  }
+
+ private:
+  inline static thread_local CountedMemory* current_ = nullptr;
+  CountedMemory* outer_;
+  std::size_t bytes_ = 0;
+};
+
 /// `count` uninitialised values in device memory, on a 256-byte boundary; none for 0.
 template <typename T>
 class DeviceArray {
@@ -82,7 +102,7 @@ class DeviceArray {
   DeviceArray() = default;
   explicit DeviceArray(std::size_t count) : size_(count) {
     void* memory = nullptr;
-    if (count > 0) PPPLAN_CHECK(cudaMalloc(&memory, count * sizeof(T)));
+    if (count > 0 && !CountedMemory::take(count * sizeof(T))) PPPLAN_CHECK(cudaMalloc(&memory, count * sizeof(T)));
     memory_ = Memory(memory);
   }
   T* data() const { return static_cast<T*>(static_cast<void*>(memory_)); }
@@ -118,7 +138,7 @@ class PinnedArray {
 template <typename T>
 DeviceArray<T> uploaded(std::span<const T> values, cudaStream_t stream) {
   DeviceArray<T> out(values.size());
-  if (values.empty()) return out;
+  if (out.data() == nullptr) return out;
   PPPLAN_CHECK(cudaMemcpyAsync(out.data(), values.data(), values.size_bytes(), cudaMemcpyHostToDevice, stream));
   PPPLAN_CHECK(cudaStreamSynchronize(stream));
   return out;

@@ -53,6 +53,11 @@ std::size_t attention_scratch(const AttentionShape& shape, int tokens, int kv_to
          rows * static_cast<std::size_t>(kv_tokens);
 }
 
+// Keys and values of one head, and the scores of its queries.
+std::size_t latent_scratch(const LatentShape& shape, int tokens, int kv_tokens) {
+  return static_cast<std::size_t>(kv_tokens) * static_cast<std::size_t>(shape.nope + shape.rope + shape.value + tokens);
+}
+
 const BackwardOperations& backward_operations() {
   static const BackwardOperations& best = *available_backward_operations().back();
   return best;

@@ -28,6 +28,24 @@ struct KvCache {
   int capacity = 0;  // tokens
 };
 
+/// Multi-head latent attention (DeepSeek-V2, arXiv 2405.04434): all heads read one latent of a token, from which each
+/// projects its key and value, and one key that is rotated by position. A query head has `nope` values that meet the
+/// projected key and `rope` rotated ones that meet the shared one; scores are divided by the root of both together.
+struct LatentShape {
+  int heads = 1;
+  int latent = 1;
+  int nope = 1;
+  int rope = 2;
+  int value = 1;                                // of a head's output
+  int cached() const { return latent + rope; }  // of a token
+};
+
+/// The cache of one sequence in one layer: [capacity, latent + rope], the latent normed and the shared key rotated.
+struct LatentCache {
+  float* tokens = nullptr;
+  int capacity = 0;  // tokens
+};
+
 /// Queries of one sequence: [tokens, heads * head_dim] with `query_stride`, the positions past .. past + tokens - 1.
 struct Queries {
   const float* data = nullptr;
@@ -56,6 +74,11 @@ struct Operations {
   /// `scratch` has attention_scratch() floats on a 64-byte boundary.
   void (*attention)(const Queries& queries, const AttentionShape& shape, const KvCache& cache, float* scratch,
                     float* out);
+  /// out [tokens, heads * value] = causal latent attention over the cache, which already holds the tokens of the
+  /// queries [tokens, heads * (nope + rope)]; key_up [heads * nope, latent], value_up [heads * value, latent].
+  /// `scratch` has latent_scratch() floats on a 64-byte boundary.
+  void (*latent_attention)(const Queries& queries, const LatentShape& shape, const LatentCache& cache,
+                           const float* key_up, const float* value_up, float* scratch, float* out);
   /// out [rows, width] = silu(gate) * up, gate_up [rows, 2 * width] with the gate first.
   void (*swiglu)(const float* gate_up, int rows, int width, float* out);
   /// out = a + b, `count` floats; out may be a.
@@ -76,6 +99,7 @@ std::vector<const Operations*> available_operations();
 
 /// Floats that attention() needs for `tokens` queries that look back on `kv_tokens` tokens, themselves included.
 std::size_t attention_scratch(const AttentionShape& shape, int tokens, int kv_tokens);
+std::size_t latent_scratch(const LatentShape& shape, int tokens, int kv_tokens);
 /// Queries are taken in blocks of this many tokens, so that scores stay in cache and half of the mask is never
 /// computed.
 inline constexpr int kQueryBlock = 64;

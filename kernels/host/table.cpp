@@ -14,6 +14,7 @@ const Operations& table() {
                                      rope,
                                      store_kv,
                                      attention,
+                                     latent_attention,
                                      swiglu,
                                      add,
                                      route,

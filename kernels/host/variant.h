@@ -31,6 +31,8 @@ void rope(float* x, const float* cosines, const float* sines, int tokens, int he
 void store_kv(const float* keys, const float* values, int stride, int tokens, int past, const AttentionShape& shape,
               const KvCache& cache);
 void attention(const Queries& queries, const AttentionShape& shape, const KvCache& cache, float* scratch, float* out);
+void latent_attention(const Queries& queries, const LatentShape& shape, const LatentCache& cache, const float* key_up,
+                      const float* value_up, float* scratch, float* out);
 void swiglu(const float* gate_up, int rows, int width, float* out);
 void add(const float* a, const float* b, std::size_t count, float* out);
 void route(const float* logits, int tokens, int experts, int chosen, int* expert, float* weight);

@@ -135,12 +135,15 @@ cublasStatus_t preference_destroy(cublasLtMatmulPreference_t preference) {
 cublasStatus_t preference_set(cublasLtMatmulPreference_t, cublasLtMatmulPreferenceAttributes_t, const void*, size_t) {
   return call("cublasLtMatmulPreferenceSetAttribute", [] { return CUBLAS_STATUS_SUCCESS; });
 }
-cublasStatus_t heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
-                         cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatmulPreference_t, int,
-                         cublasLtMatmulHeuristicResult_t* found, int* count) {
+// Its waves are the multiprocessors that it was told of.
+cublasStatus_t heuristic(cublasLtHandle_t, cublasLtMatmulDesc_t description, cublasLtMatrixLayout_t,
+                         cublasLtMatrixLayout_t, cublasLtMatrixLayout_t, cublasLtMatrixLayout_t,
+                         cublasLtMatmulPreference_t, int, cublasLtMatmulHeuristicResult_t* found, int* count) {
   return call("cublasLtMatmulAlgoGetHeuristic", [&] {
     if (any_capture()) return CUBLAS_STATUS_INTERNAL_ERROR;
     *found = {};
+    const auto& how = *reinterpret_cast<Description*>(description);
+    found->wavesCount = static_cast<float>(how.get<std::int32_t>(CUBLASLT_MATMUL_DESC_SM_COUNT_TARGET, 0));
     *count = 1;
     return CUBLAS_STATUS_SUCCESS;
   });

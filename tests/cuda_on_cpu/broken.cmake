@@ -47,4 +47,7 @@ broken_kernel(grouped_without_step_wait grouped_linear.cu [[    copy_wait<1>();
 broken_kernel(grouped_without_last_barrier grouped_linear.cu [[    __syncthreads();  // nobody reads it any more]] "")
 broken_kernel(grouped_takes_the_next_expert grouped_linear.cu [[row_start(rows.expert, a.outputs)]]
   [[row_start(rows.expert + 1 < a.experts ? rows.expert + 1 : 0, a.outputs)]])
+broken_kernel(latent_without_last_barrier latent_attention.cu [[    __syncthreads();  // nobody reads them any more]] "")
+broken_kernel(latent_sees_one_less latent_attention.cu [[- tokens + token + 1;]] [[- tokens + token;]])
+broken_kernel(latent_forgets_its_scale latent_attention.cu [[sum = kept * sum + weight;]] [[sum = sum + weight;]])
 file(CONFIGURE OUTPUT ${broken_kernels} CONTENT "@broken_includes@" @ONLY)

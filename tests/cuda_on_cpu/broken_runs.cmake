@@ -23,7 +23,7 @@ function(broken_run name text replacement)
 endfunction()
 
 # A stage computes before its input is there.
-broken_run(without_wait_of_lane "  await_predecessors(index, lane.stream);\n" "")
+broken_run(without_wait_of_lane "  if (lane.stream) await_predecessors(index, lane.stream);\n" "")
 # A message leaves before its stage has computed, or lands in a buffer that is still read.
 broken_run(without_wait_of_sender "  if (lane.send_stream) await_predecessors(index, lane.send_stream);\n" "")
 # The receiving side goes on while the sending side still writes.
@@ -31,6 +31,6 @@ broken_run(without_join_of_sides "  PPPLAN_CHECK(cudaStreamWaitEvent(lane.stream
 # All messages of an edge in one buffer, where the schedule counts on two.
 broken_run(with_one_buffer_too_few "activity.slot, {" "0, {")
 # Results are read while streams still run.
-broken_run(without_last_barrier "  await_end(deadline_s);\n" "  (void)deadline_s;\n")
+broken_run(without_last_barrier "  await_end({deadline_s});\n" "  (void)deadline_s;\n")
 file(CONFIGURE OUTPUT ${broken_runs_header} CONTENT "#pragma once\n@broken_run_headers@" @ONLY)
 file(CONFIGURE OUTPUT ${broken_runs} CONTENT "#include \"${broken_runs_header}\"\n@broken_run_sources@" @ONLY)

@@ -32,6 +32,13 @@ PPPLAN_BROKEN(decode_without_barrier, decode_attention(const Bf16*, int, const A
                                                        const PagedBatch&, int, float*, Bf16*, cudaStream_t))
 PPPLAN_BROKEN(decode_loses_a_warp, decode_attention(const Bf16*, int, const AttentionShape&, const PagedKv&,
                                                     const PagedBatch&, int, float*, Bf16*, cudaStream_t))
+PPPLAN_BROKEN(latent_without_last_barrier,
+              latent_attention(const Bf16*, const int*, int, const LatentShape&, const PagedLatents&, const PagedBatch&,
+                               Bf16*, cudaStream_t))
+PPPLAN_BROKEN(latent_sees_one_less, latent_attention(const Bf16*, const int*, int, const LatentShape&,
+                                                     const PagedLatents&, const PagedBatch&, Bf16*, cudaStream_t))
+PPPLAN_BROKEN(latent_forgets_its_scale, latent_attention(const Bf16*, const int*, int, const LatentShape&,
+                                                         const PagedLatents&, const PagedBatch&, Bf16*, cudaStream_t))
 PPPLAN_BROKEN(grouped_without_step_wait,
               grouped_linear(const Bf16*, const int*, const Bf16*, const int*, int, int, int, int, Bf16*, cudaStream_t))
 PPPLAN_BROKEN(grouped_without_last_barrier,
@@ -71,6 +78,14 @@ TEST(BrokenCudaKernels, RemovedBarriersAreFound) {
   EXPECT_NE(found_by(check_decode_attention, {.decode_attention = &cuda::decode_without_barrier::decode_attention}),
             "");
   EXPECT_NE(found_by(check_grouped_linear, {.grouped_linear = &cuda::grouped_without_last_barrier::grouped_linear}),
+            "");
+  EXPECT_NE(
+      found_by(check_latent_attention, {.latent_attention = &cuda::latent_without_last_barrier::latent_attention}), "");
+}
+
+TEST(BrokenCudaKernels, WrongSoftmaxOfLatentsIsFound) {
+  EXPECT_NE(found_by(check_latent_attention, {.latent_attention = &cuda::latent_sees_one_less::latent_attention}), "");
+  EXPECT_NE(found_by(check_latent_attention, {.latent_attention = &cuda::latent_forgets_its_scale::latent_attention}),
             "");
 }
 

@@ -27,6 +27,10 @@ struct CudaOperations {
   decltype(&kernels::cuda::grouped_linear) grouped_linear = &kernels::cuda::grouped_linear;
   decltype(&kernels::cuda::combine_experts) combine_experts = &kernels::cuda::combine_experts;
   decltype(&kernels::cuda::argmax) argmax = &kernels::cuda::argmax;
+  decltype(&kernels::cuda::embed_part) embed_part = &kernels::cuda::embed_part;
+  decltype(&kernels::cuda::join_columns) join_columns = &kernels::cuda::join_columns;
+  decltype(&kernels::cuda::rope_store_latent) rope_store_latent = &kernels::cuda::rope_store_latent;
+  decltype(&kernels::cuda::latent_attention) latent_attention = &kernels::cuda::latent_attention;
 };
 
 using Check = std::string (*)(const CudaOperations&, unsigned seed);
@@ -43,5 +47,9 @@ std::string check_grouped_linear(const CudaOperations& operations, unsigned seed
 std::string check_combine_experts(const CudaOperations& operations, unsigned seed);
 std::string check_prefill_attention(const CudaOperations& operations, unsigned seed);
 std::string check_decode_attention(const CudaOperations& operations, unsigned seed);
+/// embed_part() and join_columns() against the whole.
+std::string check_parts(const CudaOperations& operations, unsigned seed);
+std::string check_rope_store_latent(const CudaOperations& operations, unsigned seed);
+std::string check_latent_attention(const CudaOperations& operations, unsigned seed);
 
 }  // namespace ppplan::tests

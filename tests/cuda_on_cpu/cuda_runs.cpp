@@ -1,5 +1,7 @@
 #include "tests/cuda_on_cpu/cuda_runs.h"
 
+#include "exec/rank_run.h"
+#include "tests/cuda_on_cpu/nccl.h"
 #include "tests/exec/schedules.h"
 
 namespace ppplan::tests {
@@ -43,6 +45,18 @@ CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int 
   out.run.micro_batches = exec::prefill_micro_batches({{1, 3, 0, false}, {1, 2, 3, true}}, micro_batches);
   out.schedule = forward_schedule(static_cast<int>(partition.size()), micro_batches, receive_buffers);
   return out;
+}
+
+int gpu_of(const CudaCase& from, int stage) {
+  return from.run.gpus.empty() ? stage % 2 : from.run.gpus[static_cast<std::size_t>(stage)];
+}
+
+void connect_all(exec::cuda::NcclWires& wires, const CudaCase& from) {
+  for (const auto& edge : exec::rank_layout(from.schedule).edges) {
+    exec::cuda::NcclId id{};
+    PPPLAN_CHECK_NCCL(cuda_on_cpu::nccl_calls(), ncclGetUniqueId(&id));
+    wires.connect(edge, id, gpu_of(from, edge.from), gpu_of(from, edge.to));
+  }
 }
 
 CudaCase mixed_case(const std::vector<int>& partition, bool decodes) {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "exec/cuda/cuda_pipeline.h"
+#include "exec/cuda/nccl_wires.h"
 #include "exec/cuda/stream_run.h"
 #include "planner/schedule/schedule.h"
 
@@ -19,6 +20,10 @@ struct CudaCase {
 /// `partition` over two GPUs; prefill chunks of a prompt, or rounds of decode.
 CudaCase prefill_case(const std::vector<int>& partition, int micro_batches, int receive_buffers);
 CudaCase decode_case(const std::vector<int>& partition, int cohorts, int rounds, int receive_buffers);
+/// Connects every edge of the schedule whose ends are on the run's GPUs.
+void connect_all(exec::cuda::NcclWires& wires, const CudaCase& from);
+/// GPU of each stage where the run names none: two GPUs in turn.
+int gpu_of(const CudaCase& from, int stage);
 /// Layers that all differ: the first with experts, one of them shared, and biases; the last with a window and norms of
 /// heads.
 CudaCase mixed_case(const std::vector<int>& partition, bool decodes);

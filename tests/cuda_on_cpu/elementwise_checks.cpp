@@ -32,6 +32,37 @@ std::string check_embed(const CudaOperations& operations, unsigned seed) {
   return compare_exactly("embed", out.data(), expected.data(), out.size());
 }
 
+std::string check_parts(const CudaOperations& operations, unsigned seed) {
+  Draws draws(seed);
+  const int rows = draws.between(1, 5), hidden = draw_width(draws), vocabulary = draws.between(1, 20);
+  const int ranks = draws.between(1, 4), part = (vocabulary + ranks - 1) / ranks;
+  Values table = random_values(area(vocabulary, hidden), draws);
+  table.device.resize(area(part * ranks, hidden));
+  std::vector<int> tokens(static_cast<std::size_t>(rows));
+  for (int& token : tokens) token = draws.between(0, vocabulary - 1);
+  // Each row comes from one rank, and from the others as zeros.
+  std::vector<float> sum(area(rows, hidden), 0.0f);
+  for (int rank = 0; rank < ranks; ++rank) {
+    std::vector<Bf16> out = unwritten(sum.size());
+    operations.embed_part(tokens.data(), table.device.data() + area(rank * part, hidden), rank * part, part, rows,
+                          hidden, out.data(), nullptr);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += __bfloat162float(out[i]);
+  }
+  std::vector<Bf16> whole = unwritten(sum.size());
+  operations.embed(tokens.data(), table.device.data(), rows, hidden, whole.data(), nullptr);
+  std::string found = compare_exactly("embed_part", whole.data(), sum.data(), sum.size());
+  if (!found.empty()) return found;
+  const Values parts = random_values(area(ranks * rows, part), draws);
+  std::vector<Bf16> joined = unwritten(area(rows, vocabulary));
+  operations.join_columns(parts.device.data(), part, rows, vocabulary, joined.data(), nullptr);
+  std::vector<float> expected(joined.size());
+  for (int row = 0; row < rows; ++row)
+    for (int column = 0; column < vocabulary; ++column)
+      expected[area(row, vocabulary) + static_cast<std::size_t>(column)] =
+          parts.host.data()[area(column / part * rows + row, part) + static_cast<std::size_t>(column % part)];
+  return compare_exactly("join_columns", joined.data(), expected.data(), joined.size());
+}
+
 std::string check_rms_norm(const CudaOperations& operations, unsigned seed) {
   Draws draws(seed);
   const int width = draw_width(draws), heads = draws.between(1, 3);
@@ -169,8 +200,11 @@ std::string check_rope_store_kv(const CudaOperations& operations, unsigned seed)
   const kernels::host::RopeTable table(10000.0, kPositions, shape.head_dim);
   Values qkv = random_values(area(c.tokens, c.width()), draws);
   std::vector<Bf16> keys = unwritten(area(c.slots * shape.kv_heads, shape.head_dim)), values = keys;
-  operations.rope_store_kv(qkv.device.data(), c.position.data(), c.slot.data(), table.cosines(0), table.sines(0),
-                           c.tokens, shape, PagedKv{keys.data(), values.data(), c.page_tokens}, nullptr);
+  const std::size_t angles = area(kPositions, shape.head_dim / 2);
+  const std::vector<float> cosines(table.cosines(0), table.cosines(0) + angles);
+  const std::vector<float> sines(table.sines(0), table.sines(0) + angles);
+  operations.rope_store_kv(qkv.device.data(), c.position.data(), c.slot.data(), cosines.data(), sines.data(), c.tokens,
+                           shape, PagedKv{keys.data(), values.data(), c.page_tokens}, nullptr);
   std::vector<float> rows(qkv.host.data(), qkv.host.data() + qkv.host.size());
   for (int token = 0; token < c.tokens; ++token) {
     const int position = c.position[static_cast<std::size_t>(token)];

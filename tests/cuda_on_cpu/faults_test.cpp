@@ -24,6 +24,7 @@ using testing::StartsWith;
 std::string outcome(const CudaCase& from, double deadline_s = 30) {
   try {
     exec::cuda::NcclWires wires(cuda_on_cpu::nccl_calls());
+    connect_all(wires, from);
     exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires);
     exec::cuda::StreamRun streams(from.schedule, pipeline);
     for (int run = 0; run < 2; ++run) {
@@ -31,6 +32,7 @@ std::string outcome(const CudaCase& from, double deadline_s = 30) {
       streams.execute(deadline_s);
     }
     pipeline.logits();
+    wires.close();
     return "";
   } catch (const std::exception& error) {
     return error.what();
@@ -72,10 +74,12 @@ const std::set<std::string> kCalls = {"cudaGetDeviceCount",
                                       "cublasLtMatmulPreferenceSetAttribute",
                                       "cublasLtMatmulAlgoGetHeuristic",
                                       "ncclGetUniqueId",
-                                      "ncclCommInitRank",
+                                      "ncclCommInitRankConfig",
+                                      "ncclCommGetAsyncError",
                                       "ncclGroupStart",
                                       "ncclGroupEnd",
                                       "ncclSend",
+                                      "ncclCommFinalize",
                                       "ncclRecv"};
 
 TEST(CudaFaults, AFailedCallIsNamedAndLeavesNothing) {
@@ -147,6 +151,7 @@ TEST(CudaFaults, AMessageThatNobodyReceivesEndsAtTheDeadline) {
   const exec::cuda::NcclCalls calls = without_second_receive();
   {
     exec::cuda::NcclWires wires(calls);
+    connect_all(wires, from);
     exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires);
     exec::cuda::StreamRun streams(from.schedule, pipeline);
     try {
@@ -160,11 +165,22 @@ TEST(CudaFaults, AMessageThatNobodyReceivesEndsAtTheDeadline) {
   EXPECT_EQ(cuda_on_cpu::objects(), 0);
 }
 
+std::string refusal(const CudaCase& from) {
+  exec::cuda::LocalWires wires;
+  try {
+    const exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
 TEST(CudaFaults, NoDeviceIsNoPlaceForAStage) {
   cuda_on_cpu::set_machine(0, {.devices = 0});
-  EXPECT_THAT(outcome(small_case()), HasSubstr("cudaGetDeviceCount"));
+  EXPECT_THAT(refusal(small_case()), HasSubstr("cudaGetDeviceCount"));
   cuda_on_cpu::set_machine(0, {.devices = 1});
-  EXPECT_THAT(outcome(small_case()), HasSubstr("GPUs of this machine"));
+  EXPECT_THAT(refusal(small_case()), HasSubstr("GPUs of this machine"));
+  EXPECT_EQ(cuda_on_cpu::objects(), 0);
 }
 
 TEST(SharedLibraries, AMissingOneIsToldInASentence) {

@@ -17,6 +17,7 @@ TEST(CudaObjects, LinkIntoAProgramThatNeedsNoDriver) {
   kernels::cuda::rope_store_kv(nullptr, nullptr, nullptr, nullptr, nullptr, 0, {}, {}, nullptr);
   kernels::cuda::prefill_attention(nullptr, 64, nullptr, 0, {1, 1, 64, 0}, {}, {}, nullptr, nullptr);
   kernels::cuda::decode_attention(nullptr, 64, {1, 1, 64, 0}, {}, {}, 1, nullptr, nullptr, nullptr);
+  kernels::cuda::latent_attention(nullptr, nullptr, 0, {1, 512, 128, 64, 128}, {}, {}, nullptr, nullptr);
   kernels::cuda::swiglu(nullptr, 0, 8, nullptr, nullptr);
   kernels::cuda::route(nullptr, 0, 8, 2, nullptr, nullptr, nullptr);
   kernels::cuda::grouped_linear(nullptr, nullptr, nullptr, nullptr, 8, 0, 64, 64, nullptr, nullptr);

@@ -37,6 +37,7 @@ TEST_P(CudaPipelineSeeds, EveryOrderGivesOneDevicesLogits) {
     cuda_on_cpu::set_machine(seed);
     exec::cuda::LocalWires copies;
     exec::cuda::NcclWires nccl(cuda_on_cpu::nccl_calls());
+    if (GetParam().nccl) connect_all(nccl, from);
     exec::cuda::Wires& wires = GetParam().nccl ? static_cast<exec::cuda::Wires&>(nccl) : copies;
     ASSERT_EQ(outputs(from, wires, GetParam().runs), expected) << "seed " << seed;
     ASSERT_EQ(cuda_on_cpu::objects(), 0) << "seed " << seed;

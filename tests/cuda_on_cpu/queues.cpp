@@ -41,9 +41,11 @@ void Runtime::set(std::uint32_t seed, const MachineShape& new_shape) {
   ranked_ = draw(2) == 0;
   tick = 0;
   streams_made = falls_ = 0;
+  cuts = outside_slices = 0;
   sticky = dropped = 0;
   counts.clear();
   peers.clear();
+  descriptions.clear();
   injected.clear();
   kernels_to_fault = -1;
 }
@@ -121,12 +123,29 @@ void Runtime::append(StreamDouble& stream, Task task) {
   changed.notify_all();
 }
 
+StreamDouble* Runtime::make_stream(int device, SliceDouble* slice) {
+  auto* const made = new StreamDouble;
+  made->device = device;
+  made->slice = slice;
+  made->number = streams_made++;
+  made->rank = static_cast<double>(draw(1000));
+  streams.insert(made);
+  return made;
+}
+
 void Runtime::run_kernel(const std::function<void()>& kernel) {
   if (kernels_to_fault-- == 0) {
     sticky = cudaErrorLaunchFailure;
     return;
   }
   kernel();
+}
+
+std::size_t Runtime::taken(int device) const {
+  std::size_t bytes = 0;
+  for (const auto& [memory, allocation] : allocations)
+    if (allocation.device == device && !allocation.pinned) bytes += allocation.bytes;
+  return bytes;
 }
 
 void set_machine(std::uint32_t seed, const MachineShape& shape) {
@@ -148,7 +167,16 @@ int calls(const std::string& name) {
 int objects() {
   const MachineLock lock;
   const Runtime& r = runtime();
-  return static_cast<int>(r.streams.size() + r.events.size() + r.graphs.size() + r.allocations.size());
+  return static_cast<int>(r.streams.size() + r.events.size() + r.graphs.size() + r.allocations.size() +
+                          r.slices.size());
+}
+int outside_slices() {
+  const MachineLock lock;
+  return runtime().outside_slices;
+}
+std::size_t taken_bytes(int device) {
+  const MachineLock lock;
+  return runtime().taken(device);
 }
 int dropped() {
   const MachineLock lock;
@@ -162,6 +190,7 @@ int enqueue(void* stream, std::function<void()> task, Condition condition) {
   const MachineLock lock;
   auto* const queue = static_cast<StreamDouble*>(stream);
   if (!runtime().streams.contains(queue)) return cudaErrorInvalidResourceHandle;
+  if (!runtime().slices.empty() && queue->slice == nullptr) ++runtime().outside_slices;
   runtime().append(*queue, {std::move(task), std::move(condition)});
   return cudaSuccess;
 }

@@ -36,9 +36,17 @@ struct GraphDouble {
   std::vector<std::function<void()>> nodes;
 };
 
+/// Multiprocessors of a device for some streams alone: a green context.
+struct SliceDouble {
+  int device = 0;
+  int processors = 0;
+  std::vector<std::pair<int, int>> groups;  // (cut, group)
+};
+
 struct StreamDouble {
   int device = 0;
-  int number = 0;  // in the order in which streams were made
+  int number = 0;                // in the order in which streams were made
+  SliceDouble* slice = nullptr;  // none: the whole device
   std::deque<Task> tasks;
   double rank = 0;  // where the scheduler prefers one stream over another
   std::unique_ptr<GraphDouble> capture;
@@ -64,7 +72,9 @@ class Runtime {
   /// Runs all of a device's streams to their ends, and drops what can never run.
   void finish(std::unique_lock<std::recursive_mutex>& lock, int device);
   void append(StreamDouble& stream, Task task);
+  StreamDouble* make_stream(int device, SliceDouble* slice);
   void run_kernel(const std::function<void()>& kernel);
+  std::size_t taken(int device) const;
   bool idle(const StreamDouble& stream) const { return stream.tasks.empty(); }
   std::size_t draw(std::size_t below) { return random_() % below; }
 
@@ -77,6 +87,11 @@ class Runtime {
   std::set<GraphDouble*> graphs;
   std::map<void*, Allocation> allocations;
   std::set<std::pair<int, int>> peers;  // access that was enabled
+  std::set<SliceDouble*> slices;
+  std::set<std::pair<int, std::pair<int, int>>> sliced_groups;  // (device, group)
+  std::vector<std::shared_ptr<void>> descriptions;
+  int cuts = 0;
+  int outside_slices = 0;
   std::uint64_t tick = 0;
   int sticky = 0;  // error that every call returns
   int dropped = 0;

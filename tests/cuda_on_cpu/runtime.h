@@ -20,9 +20,17 @@ namespace ppplan::cuda_on_cpu {
 
 struct MachineShape {
   int devices = 2;
-  int processors = 4;     // multiprocessors of each
+  int processors = 4;                               // multiprocessors of each
+  std::size_t memory_bytes = std::size_t{1} << 40;  // of each
+  int slice_processors = 2;                         // the least slice of a device; 0: the driver has none
+  double tick_s = 1e-6;   // what a step of the scheduler lasts on the events' clock: of no meaning
   double patience_s = 0;  // how long a call that waits does so while nothing can run: for what other threads will bring
+  bool ranks_share_devices = false;  // NCCL takes two ranks on one device for ranks of two hosts
 };
+
+/// What every device of the double calls itself: measurements on it are of no GPU.
+inline constexpr const char* kDeviceName = "cuda-double-no-gpu";
+inline constexpr int kL2Bytes = 4096;
 
 /// A new machine, with nothing enqueued and no errors, whose scheduler follows the seed. All streams must be gone.
 void set_machine(std::uint32_t seed, const MachineShape& shape = {});
@@ -37,6 +45,10 @@ int calls(const std::string& name);
 
 /// How many things the machine still has: streams, events, graphs, allocations.
 int objects();
+/// Kernels and products that ran outside of all slices while there were any.
+int outside_slices();
+/// Bytes of a device's memory that are taken.
+std::size_t taken_bytes(int device);
 /// Work that was dropped since set_machine because it could never run.
 int dropped();
 

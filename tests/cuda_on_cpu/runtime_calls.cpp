@@ -37,6 +37,7 @@ bool captures(const Runtime& machine) { return any_capture() && machine.sticky =
 
 cudaError_t allocate(Runtime& machine, void** out, std::size_t bytes, bool pinned) {
   if (captures(machine)) return cudaErrorStreamCaptureUnsupported;
+  if (!pinned && machine.taken(device) + bytes > machine.shape.memory_bytes) return cudaErrorMemoryAllocation;
   constexpr std::size_t kBoundary = 256;
   if (posix_memalign(out, kBoundary, bytes == 0 ? 1 : bytes) != 0) return cudaErrorMemoryAllocation;
   std::memset(*out, 0xff, bytes);
@@ -183,14 +184,17 @@ cudaError_t cudaFree(void* memory) {
 }
 cudaError_t cudaFreeHost(void* memory) { return cudaFree(memory); }
 
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  return call("cudaMemGetInfo", [&](Runtime& machine, auto&) {
+    *total = machine.shape.memory_bytes;
+    *free = *total - machine.taken(device);
+    return cudaSuccess;
+  });
+}
+
 cudaError_t cudaStreamCreateWithPriority(cudaStream_t* out, unsigned, int) {
   return call("cudaStreamCreateWithPriority", [&](Runtime& machine, auto&) {
-    auto* const made = new StreamDouble;
-    made->device = device;
-    made->number = machine.streams_made++;
-    made->rank = static_cast<double>(machine.draw(1000));
-    machine.streams.insert(made);
-    *out = reinterpret_cast<cudaStream_t>(made);
+    *out = reinterpret_cast<cudaStream_t>(machine.make_stream(device, nullptr));
     return cudaSuccess;
   });
 }
@@ -272,8 +276,8 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t from, cudaEven
     if (a == nullptr || b == nullptr || a->device != b->device) return cudaErrorInvalidResourceHandle;
     if (!a->latest || !b->latest) return cudaErrorInvalidResourceHandle;
     if (!a->latest->done || !b->latest->done) return cudaErrorNotReady;
-    // One microsecond a step.
-    *milliseconds = 1e-3f * (static_cast<float>(b->latest->tick) - static_cast<float>(a->latest->tick));
+    const double ticks = static_cast<double>(b->latest->tick) - static_cast<double>(a->latest->tick);
+    *milliseconds = static_cast<float>(1e3 * machine.shape.tick_s * ticks);
     return cudaSuccess;
   });
 }
@@ -283,6 +287,15 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
     StreamDouble* const it = known(machine.streams, stream);
     if (it == nullptr) return cudaErrorInvalidResourceHandle;
     return copy(machine, lock, to, from, bytes, kind, it);
+  });
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  return call("cudaMemsetAsync", [&](Runtime& machine, auto&) {
+    StreamDouble* const it = known(machine.streams, stream);
+    if (it == nullptr) return cudaErrorInvalidResourceHandle;
+    if (!is_device(machine, to)) return cudaErrorInvalidValue;
+    machine.append(*it, {[=] { std::memset(to, value, bytes); }, {}});
+    return static_cast<cudaError_t>(machine.sticky);
   });
 }
 cudaError_t cudaMemcpyPeerAsync(void* to, int, const void* from, int, size_t bytes, cudaStream_t stream) {

@@ -116,6 +116,52 @@ TEST_P(KernelOperations, AttentionOfAWindowOfOneReturnsTheTokensOwnValue) {
   EXPECT_LT(relative_difference(out.data(), doubles(x)), kTolerance);
 }
 
+/// Each head's keys and values, spelled out, through attention of a head alone: values are padded to the keys' width.
+Doubles reference_latent_attention(const Doubles& queries, const Doubles& cache, const Doubles& key_up,
+                                   const Doubles& value_up, const kernels::host::LatentShape& s, int tokens, int past) {
+  const int width = s.nope + s.rope;
+  Doubles out(area(tokens, s.heads * s.value));
+  for (int head = 0; head < s.heads; ++head) {
+    Doubles query(area(tokens, width)), keys(area(past + tokens, width)), values(keys.size());
+    for (int t = 0; t < tokens; ++t)
+      std::copy_n(&queries[area(t * s.heads + head, width)], width, &query[area(t, width)]);
+    for (int p = 0; p < past + tokens; ++p) {
+      const double* token = &cache[area(p, s.cached())];
+      const auto project = [&](const Doubles& up, int row) {
+        return std::inner_product(token, token + s.latent, &up[area(row, s.latent)], 0.0);
+      };
+      for (int i = 0; i < s.nope; ++i) keys[area(p, width) + area(i, 1)] = project(key_up, head * s.nope + i);
+      std::copy_n(token + s.latent, s.rope, &keys[area(p, width) + area(s.nope, 1)]);
+      for (int i = 0; i < s.value; ++i) values[area(p, width) + area(i, 1)] = project(value_up, head * s.value + i);
+    }
+    const Doubles attended = reference_attention(query, keys, values, {1, 1, width, 0}, tokens, past);
+    for (int t = 0; t < tokens; ++t)
+      std::copy_n(&attended[area(t, width)], s.value, &out[area(t * s.heads + head, s.value)]);
+  }
+  return out;
+}
+
+TEST_P(KernelOperations, LatentAttentionEqualsAttentionOfSpelledOutHeads) {
+  for (int trial = 0; trial < 15; ++trial) {
+    const int rope = 2 * draw(random_, 1, 8), nope = draw(random_, 1, 20);
+    const kernels::host::LatentShape s{draw(random_, 1, 5), draw(random_, 1, 40), nope, rope,
+                                       draw(random_, 1, nope + rope)};
+    const int tokens = draw(random_, 1, 70), past = draw(random_, 0, 30);
+    const Buffer queries = random_buffer(area(tokens, s.heads * (nope + rope)), random_);
+    const Buffer key_up = random_buffer(area(s.heads * nope, s.latent), random_);
+    const Buffer value_up = random_buffer(area(s.heads * s.value, s.latent), random_);
+    Buffer cache = random_buffer(area(past + tokens, s.cached()), random_);
+    Buffer scratch(kernels::host::latent_scratch(s, tokens, past + tokens)), out(area(tokens, s.heads * s.value));
+    ops().latent_attention({queries.data(), s.heads * (nope + rope), tokens, past}, s, {cache.data(), past + tokens},
+                           key_up.data(), value_up.data(), scratch.data(), out.data());
+    EXPECT_LT(
+        relative_difference(out.data(), reference_latent_attention(doubles(queries), doubles(cache), doubles(key_up),
+                                                                   doubles(value_up), s, tokens, past)),
+        10 * kTolerance)  // keys are sums of up to 40 products, so scores reach some tens
+        << "trial " << trial;
+  }
+}
+
 TEST_P(KernelOperations, SwigluEqualsNaive) {
   for (const int width : {1, 13, 256}) {
     const Buffer gate_up = random_buffer(area(4, 2 * width), random_, 4.0f);

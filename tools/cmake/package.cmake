@@ -5,6 +5,7 @@ install(RUNTIME_DEPENDENCY_SET brought
   PRE_EXCLUDE_REGEXES "^ld-linux" "^lib(c|m|dl|rt|pthread|resolv|util)\\.so" "^libcuda\\.so"
   LIBRARY DESTINATION lib)
 install(FILES LICENSE DESTINATION .)
+install(PROGRAMS tools/scripts/gpu_acceptance.sh DESTINATION .)
 install(FILES tools/scripts/package_readme.txt DESTINATION . RENAME README.txt)
 # As RPATH, which unlike RUNPATH holds for the libraries' own needs too.
 set_target_properties(ppplan PROPERTIES INSTALL_RPATH "$ORIGIN/../lib")

@@ -12,8 +12,8 @@
 #include "planner/input/input_error.h"
 #include "planner/spec/read_model.h"
 #include "tools/ppplan/commands.h"
-#include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/profile_import.h"
+#include "tools/ppplan/profiled_gpu.h"
 #include "tools/ppplan/rank_world.h"
 
 namespace ppplan::tools {
@@ -21,15 +21,13 @@ namespace {
 
 struct MeasureFlags {
   std::string backend = "host", transport, model, out;
-  std::optional<double> seconds;
-  std::optional<int> cores;
+  std::optional<double> seconds, warm_up_s;
+  std::optional<int> cores, max_tokens, max_batch, max_kv;
+  std::optional<std::int64_t> max_message_bytes;
+  int gpu = 0, slice = 0;
 };
 
 exec::HostProfileOptions options_of(const MeasureFlags& flags) {
-  if (flags.backend == "cuda") {
-    check_has_gpu();
-    throw Unavailable("--backend cuda: the CUDA backend measures no profiles yet; import one (profile import)");
-  }
   if (flags.backend != "host") throw input::InputError("--backend", "", "host or cuda", "'" + flags.backend + "'");
   exec::HostProfileOptions options;
   options.model = spec::read_model(flags.model);
@@ -40,15 +38,42 @@ exec::HostProfileOptions options_of(const MeasureFlags& flags) {
                             std::to_string(cores));
   options.cores = exec::allowed_cores();
   options.cores.resize(static_cast<std::size_t>(cores));
-  if (flags.seconds) {
-    if (!(*flags.seconds > 0))
-      throw input::InputError("--seconds", "", "a time above 0 s", fmt::format("{}", *flags.seconds));
-    options.budget_s = *flags.seconds;
-  }
+  options.budget_s = flags.seconds.value_or(options.budget_s);
+  options.max_tokens = flags.max_tokens.value_or(options.max_tokens);
+  options.max_batch = flags.max_batch.value_or(options.max_batch);
+  options.max_kv = flags.max_kv.value_or(options.max_kv);
+  options.max_message_bytes = flags.max_message_bytes.value_or(options.max_message_bytes);
   return options;
 }
 
+GpuProfileFlags gpu_flags(const MeasureFlags& flags) {
+  GpuProfileFlags out;
+  out.model = spec::read_model(flags.model);
+  out.transport = flags.transport;
+  out.gpu = flags.gpu;
+  out.slice = flags.slice;
+  out.max_tokens = flags.max_tokens;
+  out.max_batch = flags.max_batch;
+  out.max_kv = flags.max_kv;
+  out.max_message_bytes = flags.max_message_bytes;
+  out.seconds = flags.seconds;
+  out.warm_up_s = flags.warm_up_s;
+  out.out = flags.out;
+  return out;
+}
+
+void check_times(const MeasureFlags& flags) {
+  if (flags.seconds && !(*flags.seconds > 0))
+    throw input::InputError("--seconds", "", "a time above 0 s", fmt::format("{}", *flags.seconds));
+  if (flags.slice < 0)
+    throw input::InputError("--slice", "", "multiprocessors of at least 0", std::to_string(flags.slice));
+  if (flags.warm_up_s && !(*flags.warm_up_s >= 0))
+    throw input::InputError("--warm-up", "", "a time of at least 0 s", fmt::format("{}", *flags.warm_up_s));
+}
+
 void measure(Context& context, const MeasureFlags& flags) {
+  check_times(flags);
+  if (flags.backend == "cuda") return profile_gpu(context, gpu_flags(flags));
   const exec::HostProfileOptions options = options_of(flags);
   Progress progress(context, "measuring");
   const traces::Profile profile =
@@ -85,17 +110,27 @@ void add_profile(CLI::App& app, Context& context) {
   auto flags = std::make_shared<MeasureFlags>();
   CLI::App* command = app.add_subcommand("profile", "measure kernels and links of this machine into a profile");
   command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
-  command->add_option("--transport", flags->transport,
-                      "tcp or mpi: the link between two ranks, instead of a model's layers");
+  command->add_option(
+      "--transport", flags->transport,
+      "tcp or mpi: the link between two ranks, instead of a model's layers; of cuda: local or nccl, what "
+      "carries messages between two GPUs");
   command->add_option("--model", flags->model, "whose layers to measure");
   command->add_option("--seconds", flags->seconds, "how long to measure, about");
   command->add_option("--cores", flags->cores, "cores that a plan will keep busy (all)");
+  command->add_option("--gpu-index", flags->gpu, "the GPU of this machine to measure")->capture_default_str();
+  command->add_option("--slice", flags->slice, "cuda: measure on so many multiprocessors of the GPU (all)");
+  command->add_option("--max-tokens", flags->max_tokens, "of a prefill micro-batch (512; of cuda: 4096)");
+  command->add_option("--max-batch", flags->max_batch, "sequences of a decode step (32; of cuda: 128)");
+  command->add_option("--max-kv", flags->max_kv, "tokens in the cache before the batch (1024; of cuda: 4096)");
+  command->add_option("--max-message", flags->max_message_bytes,
+                      "bytes of the largest message (16 MiB; of cuda: 256 MiB)");
+  command->add_option("--warm-up", flags->warm_up_s, "cuda: seconds of work before the first sample (3)");
   command->add_option("--out", flags->out, "write the profile");
   command->require_subcommand(0, 1);
   add_profile_import(*command, context);
   command->callback([flags, command, &context] {
     if (!command->get_subcommands().empty()) return;
-    if (!flags->transport.empty()) return measure_link(context, *flags);
+    if (!flags->transport.empty() && flags->backend != "cuda") return measure_link(context, *flags);
     if (flags->model.empty()) throw input::InputError("profile: expected --model, for example --model tiny");
     measure(context, *flags);
   });

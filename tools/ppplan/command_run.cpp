@@ -13,14 +13,18 @@
 #include "planner/report/report_text.h"
 #include "planner/spec/plan_json.h"
 #include "tools/ppplan/commands.h"
+#include "tools/ppplan/executed_gpu_ranks.h"
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
+#include "tools/ppplan/executor_gap.h"
+#include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/inputs.h"
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/rank_world.h"
 #include "tools/ppplan/schedule_run.h"
+#include "tools/ppplan/stage_slices.h"
 #include "traces/timeline_json.h"
 
 namespace ppplan::tools {
@@ -31,11 +35,13 @@ struct Flags {
   std::string plan, backend = "host", transport = "threads", compute = "real", phase = "prefill", trace, html, out;
   std::vector<std::string> profiles;
   std::optional<int> micro_batches;
+  std::string slices;  // "", "auto" or sizes
   int repeats = 3;
   double tolerance = 0.10;
   std::string wires;  // "" = as compute
   double heartbeat_s = 1;
   bool local = false;
+  bool one_process = false;
 };
 
 /// `--backend tcp` is short for two flags.
@@ -47,6 +53,10 @@ Flags written_out(Flags flags) {
   return flags;
 }
 
+bool on_gpu_ranks(const Flags& flags) {
+  return flags.backend == "cuda" && flags.transport == "nccl" && !flags.one_process;
+}
+
 void check_on_gpus(const Flags& flags) {
   check_has_gpu();
   if (!flags.training.schedule.empty())
@@ -55,6 +65,9 @@ void check_on_gpus(const Flags& flags) {
     throw input::InputError("--compute", "", "real with --backend cuda", "'" + flags.compute + "'");
   if (flags.transport == "tcp" || flags.transport == "mpi")
     throw Unavailable(fmt::format("--transport {}: the CUDA backend has local and nccl", flags.transport));
+  if (!flags.slices.empty() && on_gpu_ranks(flags))
+    throw input::InputError("--slices", "", "--transport local beside it: all stages in one process",
+                            "--transport nccl");
 }
 
 void check(const Flags& flags) {
@@ -71,6 +84,8 @@ void check(const Flags& flags) {
   one_of(flags.compute, {"real", "replay"}, "--compute");
   one_of(flags.wires, {"", "real", "replay"}, "--wires");
   if (flags.backend == "cuda") check_on_gpus(flags);
+  if (flags.backend != "cuda" && !flags.slices.empty())
+    throw input::InputError("--slices", "", "--backend cuda beside it", "--backend " + flags.backend);
   if (flags.transport == "mpi" && !exec::groups::mpi_is_built())
     throw Unavailable("--transport mpi: this build found no MPI library; use --transport tcp");
   if (flags.backend == "host" && (flags.transport == "local" || flags.transport == "nccl"))
@@ -120,12 +135,23 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["tolerance"] = flags.tolerance;
   out["core_speed"] = core_speed(execution);
   out["time_scale"] = execution.scale;
+  out["executor_gap_fraction"] = executor_gap_fraction(execution.predicted.schedule, execution.measured);
   out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
   out["verdict"] = holds ? "PASS" : "FAIL";
   out["partition"] = plan.partition;
   out["provenance"] = {
       {"costs", plan.provenance.costs}, {"engine", plan.provenance.engine}, {"profile", plan.provenance.profile}};
-  out["machine"] = exec::machine_facts(exec::allowed_cores());
+  std::map<std::string, std::string> machine = exec::machine_facts(exec::allowed_cores());
+  if (execution.gpus) {
+    machine.insert(execution.gpus->machine.begin(), execution.gpus->machine.end());
+    out["slices"] = execution.gpus->slices;
+    out["busy"] = busy_json(execution.gpus->busy);
+    out["memory"] = memory_json(execution.gpus->memory);
+    out["gemms"] = gemms_json(execution.gpus->gemms, "stage");
+    out["ranks"] = ranks_json(execution.gpus->ranks);
+    out["correctness_only"] = execution.gpus->correctness_only;
+  }
+  out["machine"] = machine;
   out["inputs"] = {{"plan", flags.plan},
                    {"profile", flags.profiles},
                    {"phase", flags.phase},
@@ -134,8 +160,32 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   return out;
 }
 
+/// Of a run that did not begin.
+input::Json too_large_document(const Flags& flags, const spec::Plan& plan, const exec::StagesTooLarge& error) {
+  return {{"format", "ppplan/run/1"},
+          {"backend", flags.backend},
+          {"transport", flags.transport},
+          {"compute", flags.compute},
+          {"phase", flags.phase},
+          {"verdict", "OOM"},
+          {"reason", error.what()},
+          {"partition", plan.partition},
+          {"memory", memory_json(error.stages())},
+          {"machine", exec::machine_facts(exec::allowed_cores())}};
+}
+
+void print_too_large(Context& context, const Flags& flags, const spec::Plan& plan, const exec::StagesTooLarge& error) {
+  context.status = exit_does_not_fit;
+  if (context.json()) return print_json(too_large_document(flags, plan, error));
+  print_text(fmt::format("OOM: {}\n", error.what()));
+}
+
 std::string verdict_line(const Flags& flags, const Execution& execution, bool holds) {
   std::string out = report::verdict_text(execution.comparison, holds, flags.repeats, flags.tolerance);
+  if (execution.gpus && execution.gpus->correctness_only)
+    out = fmt::format(
+        "{}: correctness only, since ranks share GPUs and wait for each other's turns; times mean nothing\n",
+        holds ? "PASS" : "FAIL");
   if (execution.outputs_match)
     out += *execution.outputs_match
                ? fmt::format("outputs equal those of one device{}\n", flags.backend == "host" ? ", bit for bit" : "")
@@ -181,28 +231,51 @@ std::optional<Execution> execute_as_rank(const Flags& flags, const spec::Plan& p
   settings.real_wires = flags.wires == "real";
   settings.repeats = flags.repeats;
   settings.heartbeat_s = flags.heartbeat_s;
-  return execute_on_ranks(plan, phase, count, settings, step);
+  return on_gpu_ranks(flags) ? execute_on_gpu_ranks(plan, phase, count, settings, step)
+                             : execute_on_ranks(plan, phase, count, settings, step);
 }
 
 std::optional<Execution> execute(Context& context, const Flags& flags, const spec::Plan& plan, cost::Phase phase,
                                  int count) {
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
-  if (flags.backend == "cuda") return execute_on_gpus(plan, phase, count, flags.repeats, flags.transport, step);
+  if (flags.backend == "cuda" && !on_gpu_ranks(flags))
+    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, stage_slices(plan, flags.slices)},
+                           step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
                                  : execute_replay(plan, phase, count, flags.repeats, step);
 }
 
-/// Starts this command once for every stage of the plan.
+/// Starts this command once for every stage of the plan, or every GPU.
 void launch(Context& context, const Flags& flags, const spec::Plan& plan) {
   if (flags.transport == "mpi") throw Unavailable(not_under_mpirun(rank_count(plan)));
-  if (flags.compute == "real") check_runs_here(plan, rank_count(plan));
+  if (flags.backend == "host" && flags.compute == "real") check_runs_here(plan, rank_count(plan));
   exec::launch::LocalRanks ranks;
-  ranks.size = rank_count(plan);
+  ranks.size = on_gpu_ranks(flags) ? gpu_rank_count(plan) : rank_count(plan);
   ranks.command = context.command_line;
   ranks.stopped_s = 3 * flags.heartbeat_s;
   context.status = exec::launch::run_local_ranks(ranks);
+}
+
+void show(Context& context, const Flags& flags, const spec::Plan& plan, cost::Phase phase, int count,
+          const Execution& execution) {
+  if (!flags.trace.empty())
+    input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
+  if (!flags.html.empty()) input::write_text(flags.html, page(flags, plan, execution, count));
+  if (!flags.out.empty()) input::write_text(flags.out, traces::to_json(execution.measured.front()).dump(1) + "\n");
+  const bool times_count = !execution.gpus || !execution.gpus->correctness_only;
+  const bool holds =
+      (!times_count || execution.comparison.holds(flags.tolerance)) && execution.outputs_match.value_or(true);
+  context.status = holds ? exit_done : exit_disagrees;
+  if (context.json()) return print_json(document(flags, plan, execution, count, holds));
+  print_text(fmt::format("{} {} of {}, partition {}; costs {} under {}\n\n", count,
+                         phase == cost::Phase::prefill ? "micro-batches of prefill" : "decode rounds", plan.model.name,
+                         fmt::join(plan.partition, ","), plan.provenance.costs, plan.provenance.engine));
+  print_text(report::comparison_text(execution.comparison));
+  print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
+  if (execution.gpus) print_text("\n" + gpu_text(*execution.gpus));
+  print_text("\n" + verdict_line(flags, execution, holds));
 }
 
 void print(Context& context, const Flags& given) {
@@ -214,23 +287,14 @@ void print(Context& context, const Flags& given) {
   const spec::Plan plan = plan_of(flags);
   const cost::Phase phase = parse_phase(flags.phase);
   const int count = count_of(plan, phase, flags.micro_batches);
-  if (flags.backend == "host" && flags.transport != "threads" && !place_of(flags)) return launch(context, flags, plan);
-  const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
-  if (!ended) return;
-  const Execution& execution = *ended;
-  if (!flags.trace.empty())
-    input::write_text(flags.trace, traces::chrome_trace(execution.measured.front()).dump() + "\n");
-  if (!flags.html.empty()) input::write_text(flags.html, page(flags, plan, execution, count));
-  if (!flags.out.empty()) input::write_text(flags.out, traces::to_json(execution.measured.front()).dump(1) + "\n");
-  const bool holds = execution.comparison.holds(flags.tolerance) && execution.outputs_match.value_or(true);
-  context.status = holds ? exit_done : exit_disagrees;
-  if (context.json()) return print_json(document(flags, plan, execution, count, holds));
-  print_text(fmt::format("{} {} of {}, partition {}; costs {} under {}\n\n", count,
-                         phase == cost::Phase::prefill ? "micro-batches of prefill" : "decode rounds", plan.model.name,
-                         fmt::join(plan.partition, ","), plan.provenance.costs, plan.provenance.engine));
-  print_text(report::comparison_text(execution.comparison));
-  print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
-  print_text("\n" + verdict_line(flags, execution, holds));
+  const bool as_ranks = on_gpu_ranks(flags) || (flags.backend == "host" && flags.transport != "threads");
+  if (as_ranks && !place_of(flags)) return launch(context, flags, plan);
+  try {
+    const std::optional<Execution> ended = execute(context, flags, plan, phase, count);
+    if (ended) show(context, flags, plan, phase, count, *ended);
+  } catch (const exec::StagesTooLarge& error) {
+    print_too_large(context, flags, plan, error);
+  }
 }
 
 }  // namespace
@@ -248,15 +312,23 @@ void add_run(CLI::App& app, Context& context) {
   command->add_option("--isl", flags->training.isl, "tokens of such a sequence")->capture_default_str();
   command->add_option("--backend", flags->backend, "host or cuda")->capture_default_str();
   command
-      ->add_option("--transport", flags->transport,
-                   "threads of this process, tcp or mpi: a process for each stage; of cuda: local or nccl")
+      ->add_option(
+          "--transport", flags->transport,
+          "threads of this process, tcp or mpi: a process for each stage; of cuda: local, all stages in one process, "
+          "or nccl, a process for each GPU")
       ->capture_default_str();
+  command->add_option("--slices", flags->slices,
+                      "cuda: multiprocessors of one GPU for each stage, such as 32,64, or auto: those of the plan's "
+                      "devices, which profile --slice named");
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,
                       "tcp: real messages, or replay of their predicted durations (as --compute)");
-  command->add_option("--heartbeat", flags->heartbeat_s, "tcp: seconds between signs of life; three missed are a death")
+  command
+      ->add_option("--heartbeat", flags->heartbeat_s,
+                   "tcp, nccl: seconds between signs of life; three missed are a death")
       ->capture_default_str();
-  command->add_flag("--local", flags->local, "tcp: start all ranks on this host, whatever launcher runs");
+  command->add_flag("--one-process", flags->one_process, "nccl: all stages in this process, on one GPU each");
+  command->add_flag("--local", flags->local, "tcp, nccl: start all ranks on this host, whatever launcher runs");
   command->add_option("--phase", flags->phase, "prefill or decode")->capture_default_str();
   command->add_option("--micro-batches", flags->micro_batches, "micro-batches of prefill (4 pp), or decode rounds (8)");
   command->add_option("--repeats", flags->repeats, "runs to take the median of")->capture_default_str();

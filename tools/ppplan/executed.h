@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "exec/cuda_execution.h"
 #include "planner/cost/assess.h"
 #include "planner/report/comparison.h"
 #include "tools/ppplan/core_drift.h"
@@ -12,13 +13,37 @@
 
 namespace ppplan::tools {
 
+/// Where one rank of a run on GPUs ran, and what the plan has there.
+struct RankPlace {
+  int stage = 0;
+  int tp_rank = 0;
+  int device = 0;       // of the plan's cluster
+  std::string planned;  // its name
+  std::string host;
+  int gpu = 0;       // as the process counts
+  std::string name;  // as the driver calls it
+  std::string bus_id;
+};
+
+/// What a run on GPUs tells besides its times.
+struct GpuSide {
+  std::vector<int> slices;                           // [stage]; empty where stages have whole GPUs
+  std::vector<exec::StageBusy> busy;                 // [stage]
+  std::vector<exec::StageMemory> memory;             // [stage]
+  std::vector<std::vector<exec::GemmChoice>> gemms;  // [stage]
+  std::map<std::string, std::string> machine;
+  std::vector<RankPlace> ranks = {};  // of a run of one process each
+  bool correctness_only = false;      // ranks share GPUs: times mean nothing
+};
+
 struct Execution {
   SimulatedPhase predicted;  // of real compute: for the cores' speed during the run, where it is trusted
   CoreDrift drift;
   std::vector<traces::Timeline> measured;  // one per repeat, in the prediction's time unit
   report::Comparison comparison;
   std::optional<bool> outputs_match;  // of real compute: the pipeline's logits equal one device's, bit for bit
-  double scale = 1;                   // by which replay stretched all times; `measured` is scaled back
+  std::optional<GpuSide> gpus;
+  double scale = 1;  // by which replay stretched all times; `measured` is scaled back
 };
 
 using Step = std::function<void(double fraction)>;

@@ -1,7 +1,9 @@
 #include "tools/ppplan/executed_gpus.h"
 
 #include "exec/cuda_execution.h"
+#include "exec/output_distance.h"
 #include "kernels/cuda/shared_library.h"
+#include "kernels/cuda/slices_refused.h"
 #include "tools/ppplan/context.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
@@ -13,25 +15,44 @@ void check_has_gpu() {
   if (machine.devices == 0) throw Unavailable("--backend cuda: " + machine.why + "; use --backend host");
 }
 
-Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count, int repeats,
-                          const std::string& transport, const Step& step) {
+namespace {
+
+exec::CudaExecutionOptions options_of(const GpuSettings& settings, double predicted_s) {
+  exec::CudaExecutionOptions options;
+  options.transport = settings.transport == "nccl" ? exec::CudaTransport::nccl : exec::CudaTransport::local;
+  options.repeats = settings.repeats;
+  options.deadline_s = deadline_s(predicted_s);
+  options.slices = settings.slices;
+  return options;
+}
+
+/// A library or a driver that lacks what is asked for is not a failure but missing here.
+exec::CudaExecution executed(const exec::PipelineRun& run, const schedule::Schedule& schedule,
+                             const exec::CudaExecutionOptions& options, const Step& step) {
+  try {
+    return exec::execute_on_gpus(run, schedule, options, step);
+  } catch (const kernels::cuda::LibraryMissing& error) {
+    throw Unavailable(std::string("--backend cuda: ") + error.what());
+  } catch (const kernels::cuda::SlicesRefused& error) {
+    throw Unavailable(std::string("--slices: ") + error.what());
+  }
+}
+
+}  // namespace
+
+Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count, const GpuSettings& settings,
+                          const Step& step) {
   check_has_gpu();
   const spec::Plan plan = one_replica(whole);
   if (plan.parallel.tp > 1)
-    throw Unavailable("--backend cuda: the plan has tensor-parallel groups, which the CUDA backend does not run yet");
+    throw Unavailable("--backend cuda: the plan has tensor-parallel groups, which run as ranks: --transport nccl");
   Execution out = predicted_for(plan, phase, count);
-  exec::CudaExecutionOptions options;
-  options.transport = transport == "nccl" ? exec::CudaTransport::nccl : exec::CudaTransport::local;
-  options.repeats = repeats;
-  options.deadline_s = deadline_s(traces::makespan_s(out.predicted.timeline));
-  try {
-    exec::CudaExecution execution =
-        exec::execute_on_gpus(host_run(plan, phase, count), out.predicted.schedule, options, step);
-    out.measured = std::move(execution.measured);
-    if (execution.distance) out.outputs_match = *execution.distance <= exec::kCudaTolerance;
-  } catch (const kernels::cuda::LibraryMissing& error) {
-    throw Unavailable(std::string("--backend cuda: ") + error.what());
-  }
+  exec::CudaExecution execution = executed(host_run(plan, phase, count), out.predicted.schedule,
+                                           options_of(settings, traces::makespan_s(out.predicted.timeline)), step);
+  out.measured = std::move(execution.measured);
+  if (execution.distances) out.outputs_match = exec::outputs_agree(plan.model, 1, *execution.distances);
+  out.gpus = {std::move(execution.slices), std::move(execution.busy), std::move(execution.memory),
+              std::move(execution.gemms), std::move(execution.machine)};
   compare(out);
   return out;
 }

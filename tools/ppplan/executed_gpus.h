@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "tools/ppplan/executed.h"
 
@@ -10,9 +11,15 @@ namespace ppplan::tools {
 /// Throws Unavailable, with "no CUDA device", where there is none.
 void check_has_gpu();
 
-/// All stages in this process; transport "local" or "nccl". Throws Unavailable without a device or a library that the
-/// GPUs need, for tensor-parallel groups, and what execute_on_gpus throws.
-Execution execute_on_gpus(const spec::Plan& plan, cost::Phase phase, int count, int repeats,
-                          const std::string& transport, const Step& step);
+struct GpuSettings {
+  std::string transport = "local";  // or "nccl"
+  int repeats = 3;
+  std::vector<int> slices;  // CudaExecutionOptions::slices
+};
+
+/// All stages in this process. Throws Unavailable without a device, or a library or driver that the GPUs need, for
+/// tensor-parallel groups, and what exec::execute_on_gpus throws: StagesTooLarge among it.
+Execution execute_on_gpus(const spec::Plan& plan, cost::Phase phase, int count, const GpuSettings& settings,
+                          const Step& step);
 
 }  // namespace ppplan::tools

@@ -8,6 +8,7 @@
 #include "exec/core_speed.h"
 #include "exec/cores.h"
 #include "exec/launch/admission.h"
+#include "exec/rank_outputs.h"
 #include "exec/rank_replay.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/plan_json.h"
@@ -102,7 +103,7 @@ class RankExecution {
       step((r + 1.0) / (settings_.repeats + 2.0));
       repeat(ranks, true);
     }
-    if (host_) collect_outputs(ranks.everyone());
+    if (host_) outputs_ = exec::outputs_at_first(ranks.everyone(), run_, host_->outputs(), ranks.everyone().size() - 1);
     ranks.tear_down();
   }
 
@@ -121,19 +122,6 @@ class RankExecution {
     std::vector<CoreReading> all(rank == 0 ? at(everyone.size()) : 0);
     everyone.gather(bytes_of(mine), bytes_of(all), 0);
     if (counts && rank == 0) cores_seen_.push_back(std::move(all));
-  }
-
-  /// From the last stage to rank 0, which knows how many there must be.
-  void collect_outputs(exec::Group& everyone) {
-    const int last = everyone.size() - 1;
-    outputs_ = host_->outputs();
-    for (std::size_t k = 0; k < run_.micro_batches.size() && last > 0; ++k) {
-      const spec::BatchShape& shape = run_.micro_batches[k].shape;
-      if (!shape.samples) continue;
-      outputs_[k].resize(at(shape.sequences) * at(static_cast<int>(run_.model.vocabulary)));
-      if (everyone.rank() == last) exec::send(everyone, bytes_of(outputs_[k]), 0);
-      if (everyone.rank() == 0) exec::recv(everyone, bytes_of(outputs_[k]), last);
-    }
   }
 
   const spec::Plan& plan_;

@@ -54,6 +54,10 @@ class MpiWorld : public World {
     const std::lock_guard lock(mutex_);
     report(why);
   }
+  std::optional<std::string> failure() const override {
+    const std::lock_guard lock(mutex_);
+    return failure_;
+  }
 
   MpiSidePtr post(const ChannelKey& key, MpiSidePtr side);
   /// Waits for its end; throws what made the run fail.
@@ -80,7 +84,7 @@ class MpiWorld : public World {
   double deadline_s_;
   bool failure_ends_job_;
   MPI_Comm comm_ = MPI_COMM_NULL;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::optional<std::string> failure_;
   Clock::time_point failed_at_;
   std::map<ChannelKey, ChannelPtr> channels_;
