@@ -66,6 +66,7 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   if (execution.distance) out.outputs_match = *execution.distance <= exec::kCudaTolerance;
   out.gpus = {std::move(execution.slices), std::move(execution.busy), std::move(execution.memory),
               std::move(execution.gemms), std::move(execution.machine)};
+  out.gpus->plan_wires = settings.plan_wires;
   compare(out);
   return out;
 }
