@@ -7,7 +7,7 @@
 namespace ppplan::exec {
 
 CudaMachine cuda_machine() {
-  return {false, 0, "no CUDA device: this build has no CUDA backend, since CMake found no CUDA toolkit 12 or newer"};
+  return {false, 0, "no CUDA device: this build has no CUDA backend (PPPLAN_CUDA=OFF, or no CUDA toolkit 12 or newer)"};
 }
 
 CudaExecution execute_on_gpus(const PipelineRun&, const schedule::Schedule&, const CudaExecutionOptions&,

@@ -77,17 +77,15 @@ using RunStep = std::function<void(double fraction)>;
 
 struct CudaExecution {
   std::vector<traces::Timeline> measured;  // one per repeat
-  /// Largest difference of a logit from one GPU's, relative to the largest logit; nothing where the whole model does
-  /// not fit on one.
-  std::optional<double> distance;
+  /// Of every output from one GPU's: row_distances() of output_distance.h; nothing where the whole model does not fit
+  /// on one.
+  std::optional<std::vector<double>> distances;
   std::vector<int> slices;                     // [stage]: as they were granted
   std::vector<StageBusy> busy;                 // [stage]
   std::vector<StageMemory> memory;             // [stage]
   std::vector<std::vector<GemmChoice>> gemms;  // [stage]
   std::map<std::string, std::string> machine;  // GPU, driver and libraries: gpu_facts() of exec/cuda
 };
-/// Up to it the outputs count as those of one GPU: bf16 keeps 8 bits, and other GPUs may get other algorithms.
-inline constexpr double kCudaTolerance = 1.0 / 64;
 
 /// All stages in this process: stage s on GPU s of those there are, again and again. Two runs that are not counted come
 /// first: one chooses algorithms and loads kernels, one records graphs. Throws InputError, StagesTooLarge before
@@ -108,8 +106,8 @@ class CudaRank {
   /// itself what it threw.
   virtual CudaExecution execute(groups::ParallelState& ranks, const CudaExecutionOptions& options,
                                 const RunStep& step) = 0;
-  /// CudaExecution::distance, on rank 0 after execute(); the other ranks may be gone.
-  virtual std::optional<double> distance() = 0;
+  /// CudaExecution::distances, on rank 0 after execute(); the other ranks may be gone.
+  virtual std::optional<std::vector<double>> distances() = 0;
 };
 /// Weights, caches and buffers of its part of `run.only_stage` on `gpu` are there when it returns. `schedule` outlives
 /// it. Throws as execute_on_gpus.

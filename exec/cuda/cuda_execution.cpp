@@ -14,6 +14,7 @@
 #include "exec/cuda/stage_busy.h"
 #include "exec/cuda/stage_memory.h"
 #include "exec/cuda/stream_run.h"
+#include "exec/output_distance.h"
 #include "exec/rank_run.h"
 #include "kernels/cuda/shared_library.h"
 
@@ -93,7 +94,7 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   }
   const bool by_nccl = options.transport == CudaTransport::nccl;
   out.machine = gpu_facts(run.gpus.front(), blas, by_nccl ? &nccl_library() : nullptr);
-  if (fits_on_one(run)) out.distance = logits_distance(outputs, one_device_logits(run, blas));
+  if (fits_on_one(run)) out.distances = row_distances(run, outputs, one_device_logits(run, blas));
   return out;
 }
 

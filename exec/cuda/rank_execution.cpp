@@ -9,6 +9,7 @@
 #include "exec/cuda/stream_run.h"
 #include "exec/cuda/tensor_group.h"
 #include "exec/groups/clock_offset.h"
+#include "exec/output_distance.h"
 #include "exec/rank_outputs.h"
 
 namespace ppplan::exec::cuda {
@@ -57,9 +58,9 @@ class Rank : public CudaRank {
     }
   }
 
-  std::optional<double> distance() override {
+  std::optional<std::vector<double>> distances() override {
     if (!fits_on_one(run_)) return std::nullopt;
-    return logits_distance(outputs_, one_device_logits(run_, libraries_.blas));
+    return row_distances(run_, outputs_, one_device_logits(run_, libraries_.blas));
   }
 
  private:
@@ -80,7 +81,7 @@ class Rank : public CudaRank {
     constexpr int kUncounted = 2;
     for (int r = -kUncounted; r < options.repeats; ++r) {
       traces::Timeline timeline = run_once(ranks, r < 0 ? at_first : patience, ahead);
-      if (r >= 0) out.measured.push_back(std::move(timeline));
+      if (r >= 0 && ranks.everyone().rank() == 0) out.measured.push_back(std::move(timeline));
       step((r + kUncounted + 1.0) / (options.repeats + kUncounted + 1.0));
     }
     Group& everyone = ranks.everyone();

@@ -165,11 +165,22 @@ TEST(CudaFaults, AMessageThatNobodyReceivesEndsAtTheDeadline) {
   EXPECT_EQ(cuda_on_cpu::objects(), 0);
 }
 
+std::string refusal(const CudaCase& from) {
+  exec::cuda::LocalWires wires;
+  try {
+    const exec::cuda::CudaPipeline pipeline(from.run, cuda_on_cpu::blas_calls(), wires);
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+  return "";
+}
+
 TEST(CudaFaults, NoDeviceIsNoPlaceForAStage) {
   cuda_on_cpu::set_machine(0, {.devices = 0});
-  EXPECT_THAT(outcome(small_case()), HasSubstr("cudaGetDeviceCount"));
+  EXPECT_THAT(refusal(small_case()), HasSubstr("cudaGetDeviceCount"));
   cuda_on_cpu::set_machine(0, {.devices = 1});
-  EXPECT_THAT(outcome(small_case()), HasSubstr("GPUs of this machine"));
+  EXPECT_THAT(refusal(small_case()), HasSubstr("GPUs of this machine"));
+  EXPECT_EQ(cuda_on_cpu::objects(), 0);
 }
 
 TEST(SharedLibraries, AMissingOneIsToldInASentence) {

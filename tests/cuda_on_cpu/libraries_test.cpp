@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <fstream>
 #include <sstream>
@@ -23,11 +24,44 @@ using kernels::cuda::LibraryMissing;
 #if __has_include(<nccl.h>)
 static_assert(sizeof(exec::cuda::NcclId) == sizeof(ncclUniqueId));
 static_assert(static_cast<int>(exec::cuda::NcclType::bytes) == ncclUint8);
+static_assert(static_cast<int>(exec::cuda::NcclType::bf16) == ncclBfloat16);
+static_assert(static_cast<int>(exec::cuda::NcclReduction::sum) == ncclSum);
 static_assert(static_cast<int>(exec::cuda::NcclResult::success) == ncclSuccess);
 static_assert(static_cast<int>(exec::cuda::NcclResult::in_progress) == ncclInProgress);
 static_assert(std::is_pointer_v<ncclComm_t>);
 static_assert(std::is_invocable_r_v<ncclResult_t, decltype(&ncclSend), const void*, std::size_t, ncclDataType_t, int,
                                     ncclComm_t, cudaStream_t>);
+static_assert(std::is_invocable_r_v<ncclResult_t, decltype(&ncclAllReduce), const void*, void*, std::size_t,
+                                    ncclDataType_t, ncclRedOp_t, ncclComm_t, cudaStream_t>);
+static_assert(std::is_invocable_r_v<ncclResult_t, decltype(&ncclAllGather), const void*, void*, std::size_t,
+                                    ncclDataType_t, ncclComm_t, cudaStream_t>);
+
+// What NCCL reads of our configuration lies where it looks for it.
+#define PPPLAN_SAME_PLACE(own, theirs) \
+  static_assert(offsetof(exec::cuda::NcclConfig, own) == offsetof(ncclConfig_t, theirs))
+PPPLAN_SAME_PLACE(size, size);
+PPPLAN_SAME_PLACE(magic, magic);
+PPPLAN_SAME_PLACE(version, version);
+PPPLAN_SAME_PLACE(blocking, blocking);
+PPPLAN_SAME_PLACE(cga_cluster_size, cgaClusterSize);
+PPPLAN_SAME_PLACE(min_ctas, minCTAs);
+PPPLAN_SAME_PLACE(max_ctas, maxCTAs);
+PPPLAN_SAME_PLACE(net_name, netName);
+PPPLAN_SAME_PLACE(split_share, splitShare);
+#undef PPPLAN_SAME_PLACE
+static_assert(sizeof(exec::cuda::NcclConfig) <= sizeof(ncclConfig_t));
+static_assert(exec::cuda::NcclConfig::kUndefined == NCCL_CONFIG_UNDEF_INT);
+
+TEST(CudaLibraries, OurNcclConfigStartsAsItsOwnInitializerDoes) {
+  const ncclConfig_t theirs = NCCL_CONFIG_INITIALIZER;
+  const exec::cuda::NcclConfig own;
+  EXPECT_EQ(own.magic, theirs.magic);
+  EXPECT_EQ(own.version, static_cast<unsigned>(NCCL_VERSION(2, 18, 0)));  // whose part of it this is
+  EXPECT_EQ(own.blocking, theirs.blocking);
+  EXPECT_EQ(own.max_ctas, theirs.maxCTAs);
+  EXPECT_EQ(own.net_name, theirs.netName);
+  EXPECT_EQ(own.split_share, theirs.splitShare);
+}
 #endif
 
 TEST(CudaLibraries, AProgramWithTheBackendStartsWithoutThem) {

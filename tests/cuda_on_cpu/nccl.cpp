@@ -27,13 +27,22 @@ constexpr auto kUnhandledCudaError = static_cast<NcclResult>(1);
 constexpr auto kInvalidUsage = static_cast<NcclResult>(5);
 constexpr auto kInvalidArgument = static_cast<NcclResult>(4);
 
+/// Set once an end's rank has given its communicator up: what it handed over may be freed by now.
+using GivenUp = std::shared_ptr<bool>;
+
 /// Both ends of one message; they need the same size.
 struct Meeting {
+  struct End {
+    bool began = false;
+    GivenUp given_up = {};
+    bool is_here() const { return began && !*given_up; }
+  };
   const void* from = nullptr;
   void* to = nullptr;
   std::size_t sent = 0, awaited = 0;
-  bool send_began = false, recv_began = false, copied = false;
-  bool may_end() const { return send_began && recv_began; }
+  End sender, receiver;
+  bool copied = false;
+  bool may_end() const { return copied || (sender.is_here() && receiver.is_here()); }
   void copy() {
     if (std::exchange(copied, true)) return;
     std::memcpy(to, from, std::min(sent, awaited));
@@ -43,11 +52,13 @@ using MeetingPtr = std::shared_ptr<Meeting>;
 
 /// One call of a collective on all ranks.
 struct Gathering {
-  std::vector<const void*> from;  // [rank]
-  std::vector<void*> to;          // [rank]
-  std::vector<bool> began;        // [rank]
+  std::vector<const void*> from;   // [rank]
+  std::vector<void*> to;           // [rank]
+  std::vector<Meeting::End> ends;  // [rank]
   bool done = false;
-  bool may_end() const { return std::find(began.begin(), began.end(), false) == began.end(); }
+  bool may_end() const {
+    return done || std::all_of(ends.begin(), ends.end(), [](const Meeting::End& end) { return end.is_here(); });
+  }
 };
 
 /// What all ranks of a communicator share.
@@ -67,7 +78,7 @@ struct Operation {
   std::function<void()> end;
   void* stream = nullptr;
   struct Comm* comm = nullptr;
-  std::shared_ptr<bool> given_up;
+  GivenUp given_up;
 };
 
 struct Comm {
@@ -75,7 +86,7 @@ struct Comm {
   int rank = 0;
   int device = 0;
   bool blocks = true;
-  std::shared_ptr<bool> given_up = std::make_shared<bool>(false);
+  GivenUp given_up = std::make_shared<bool>(false);
   std::size_t collectives = 0;       // so far
   std::vector<Operation> held = {};  // called, not taken over yet
   std::size_t answers = 0;           // "goes on" that it still gives before it takes over
@@ -242,6 +253,8 @@ NcclResult add_message(bool sends, void* buffer, std::size_t bytes, int peer, Nc
   auto &own = sends ? clique.sends[edge] : clique.receives[edge],
        &others = sends ? clique.receives[edge] : clique.sends[edge];
   const MeetingPtr meeting = meet(others, own);
+  Meeting::End& end = sends ? meeting->sender : meeting->receiver;
+  end.given_up = mine.given_up;
   if (sends) {
     meeting->from = buffer;
     meeting->sent = bytes;
@@ -249,8 +262,8 @@ NcclResult add_message(bool sends, void* buffer, std::size_t bytes, int peer, Nc
     meeting->to = buffer;
     meeting->awaited = bytes;
   }
-  return add({[meeting, sends] { (sends ? meeting->send_began : meeting->recv_began) = true; },
-              [meeting] { return meeting->may_end(); }, [meeting] { meeting->copy(); }, stream, &mine, mine.given_up});
+  return add({[meeting, &end] { end.began = true; }, [meeting] { return meeting->may_end(); },
+              [meeting] { meeting->copy(); }, stream, &mine, mine.given_up});
 }
 
 /// `perform` reads all ranks' inputs and writes all their outputs, once.
@@ -266,10 +279,11 @@ NcclResult add_collective(const void* from, void* to, NcclComm comm, cudaStream_
   Gathering& it = clique->gatherings[nth];
   it.from.resize(ranks);
   it.to.resize(ranks);
-  it.began.resize(ranks);
+  it.ends.resize(ranks);
   it.from[rank] = from;
   it.to[rank] = to;
-  return add({[clique, nth, rank] { clique->gatherings[nth].began[rank] = true; },
+  it.ends[rank].given_up = mine.given_up;
+  return add({[clique, nth, rank] { clique->gatherings[nth].ends[rank].began = true; },
               [clique, nth] { return clique->gatherings[nth].may_end(); },
               [clique, nth, perform] {
                 if (Gathering& all = clique->gatherings[nth]; !std::exchange(all.done, true)) perform(all);

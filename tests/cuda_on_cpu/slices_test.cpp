@@ -88,7 +88,8 @@ TEST(Slices, APipelineOnThemEqualsTheWholeDevice) {
       EXPECT_EQ(pipeline.logits(), expected) << "seed " << seed;
       EXPECT_EQ(cuda_on_cpu::outside_slices(), 0);
       // Products are chosen for the slice.
-      for (const auto& choice : pipeline.choices()[1]) EXPECT_EQ(choice.waves, 10);
+      const auto choices = pipeline.choices();
+      for (const auto& choice : choices[1]) EXPECT_EQ(choice.waves, 10);
     }
     EXPECT_EQ(cuda_on_cpu::objects(), 0);
   }

@@ -2,86 +2,23 @@
 // models and whatever order streams take. Not a run on GPUs.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <random>
 
 #include "exec/cuda/rank_execution.h"
-#include "exec/cuda/stream_run.h"
+#include "exec/output_distance.h"
 #include "exec/rank_run.h"
 #include "planner/input/input_error.h"
 #include "tests/cuda_on_cpu/blas.h"
-#include "tests/cuda_on_cpu/cuda_runs.h"
 #include "tests/cuda_on_cpu/nccl.h"
 #include "tests/cuda_on_cpu/runtime.h"
+#include "tests/cuda_on_cpu/turn_ranks.h"
 #include "tests/exec/tcp_launch.h"
 
 namespace ppplan::tests {
 namespace {
 
-using exec::TensorRank;
-using exec::cuda::NcclId;
-using exec::groups::StageEdge;
-
 constexpr double patience_s = 60;
-
-NcclId new_id() {
-  NcclId id{};
-  PPPLAN_CHECK_NCCL(cuda_on_cpu::nccl_calls(), ncclGetUniqueId(&id));
-  return id;
-}
-
-int stages_of(const CudaCase& from) { return static_cast<int>(from.run.stages.size()); }
-
-/// Rank t of stage s on GPU s * tp + t; all take turns in this thread.
-class TurnRanks {
- public:
-  TurnRanks(const CudaCase& from, int tp) : from_(from), tp_(tp) {
-    std::map<std::pair<StageEdge, int>, NcclId> edges;
-    for (const StageEdge& edge : exec::rank_layout(from.schedule).edges)
-      for (int t = 0; t < tp; ++t) edges[{edge, t}] = new_id();
-    for (int stage = 0; stage < stages_of(from); ++stage) {
-      const NcclId id = new_id();
-      for (int t = 0; t < tp; ++t) add(stage, t, id, edges);
-    }
-  }
-
-  std::vector<exec::Logits> run() {
-    for (const auto& rank : ranks_) rank->pipeline->reset();
-    for (const auto& rank : ranks_) rank->streams->enqueue();
-    for (const auto& rank : ranks_) rank->streams->await_end({patience_s});
-    return ranks_.back()->pipeline->logits();
-  }
-  std::vector<exec::Logits> logits_of_last(int t) {
-    return ranks_[ranks_.size() - static_cast<std::size_t>(tp_ - t)]->pipeline->logits();
-  }
-
- private:
-  struct Rank {
-    Rank(int t, int tp) : wires(cuda_on_cpu::nccl_calls()), group(cuda_on_cpu::nccl_calls(), {t, tp}) {}
-    exec::cuda::NcclWires wires;
-    exec::cuda::TensorGroup group;
-    std::optional<exec::cuda::CudaPipeline> pipeline;
-    std::optional<exec::cuda::StreamRun> streams;
-  };
-
-  void add(int stage, int t, const NcclId& id, const std::map<std::pair<StageEdge, int>, NcclId>& edges) {
-    Rank& rank = *ranks_.emplace_back(std::make_unique<Rank>(t, tp_));
-    const int gpu = stage * tp_ + t;
-    const kernels::cuda::DeviceScope scope(gpu);
-    rank.group.connect(id, {});
-    for (const auto& [edge, edge_id] : edges)
-      if (edge.second == t && (edge.first.from == stage || edge.first.to == stage))
-        rank.wires.connect(edge.first, edge_id, edge.first.from == stage ? gpu : -1, edge.first.to == stage ? gpu : -1);
-    exec::cuda::CudaRun run = from_.run;
-    run.only_stage = stage;
-    run.gpus.assign(run.stages.size(), gpu);
-    rank.pipeline.emplace(run, cuda_on_cpu::blas_calls(), rank.wires, &rank.group);
-    rank.streams.emplace(from_.schedule, *rank.pipeline);
-  }
-
-  const CudaCase& from_;
-  int tp_;
-  std::vector<std::unique_ptr<Rank>> ranks_;
-};
 
 /// Heads, KV heads, widths and experts that `tp` ranks can share, some layers dense and some with experts.
 CudaCase random_case(unsigned seed, int tp) {
@@ -108,7 +45,24 @@ CudaCase random_case(unsigned seed, int tp) {
   return out;
 }
 
+/// Rows of models that leave experts out.
+struct RoutedRows {
+  std::size_t all = 0;
+  std::size_t within = 0;  // the tolerance
+};
+
+void count_rows(const CudaCase& from, int tp, const std::vector<double>& apart, RoutedRows& rows) {
+  const double tolerance = exec::rounding_tolerance(from.run.model, tp);
+  rows.all += apart.size();
+  rows.within += static_cast<std::size_t>(std::ranges::count_if(apart, [&](double d) { return d <= tolerance; }));
+}
+
+// Of four logits as a router of random weights gives them, the second and the third lie closer than d standard
+// deviations with a probability of about 1.4 d: 24 times the integral of f^2 F (1 - F) for a normal density f. Inputs
+// that are 0.7 % apart thus send about one token in 200 to another expert; a row sees at most 8 tokens in two layers,
+// so that one row in 12 is further apart than by roundings, and one in five is a fault.
 TEST(TensorRanks, GiveOneDevicesLogits) {
+  RoutedRows routed;
   for (const int tp : {2, 4})
     for (unsigned seed = 0; seed < 12; ++seed) {
       const CudaCase from = random_case(seed, tp);
@@ -117,14 +71,21 @@ TEST(TensorRanks, GiveOneDevicesLogits) {
       cuda_on_cpu::set_machine(seed, {.devices = tp * stages_of(from)});
       {
         TurnRanks ranks(from, tp);
-        ranks.run();
-        const auto outputs = ranks.run();
-        EXPECT_LE(exec::logits_distance(outputs, expected), exec::kCudaTolerance) << "tp " << tp << " seed " << seed;
+        ranks.run(patience_s);
+        const auto outputs = ranks.run(patience_s);
+        const auto apart = exec::row_distances(from.run, outputs, expected);
+        if (exec::is_routed(from.run.model))
+          count_rows(from, tp, apart, routed);
+        else
+          EXPECT_TRUE(exec::outputs_agree(from.run.model, tp, apart))
+              << "tp " << tp << " seed " << seed << ": " << testing::PrintToString(apart);
         EXPECT_EQ(ranks.logits_of_last(0), outputs) << "ranks of the last stage differ, tp " << tp << " seed " << seed;
       }
       EXPECT_EQ(cuda_on_cpu::objects(), 0);
       EXPECT_EQ(cuda_on_cpu::dropped(), 0);
     }
+  EXPECT_GT(routed.all, 20u);
+  EXPECT_GE(10 * routed.within, 8 * routed.all);
 }
 
 TEST(TensorRanks, EveryOrderOfStreamsGivesTheSameBits) {
@@ -133,7 +94,7 @@ TEST(TensorRanks, EveryOrderOfStreamsGivesTheSameBits) {
   for (unsigned seed = 0; seed < 30; ++seed) {
     cuda_on_cpu::set_machine(seed, {.devices = 4});
     TurnRanks ranks(from, 2);
-    const auto outputs = ranks.run();
+    const auto outputs = ranks.run(patience_s);
     if (!first) first = outputs;
     ASSERT_EQ(outputs, *first) << "seed " << seed;
   }
@@ -154,8 +115,8 @@ TEST(TensorRanks, ProcessesOfARunGiveOneDevicesLogits) {
     state.tear_down();
     if (world.rank() != 0) return;
     expect(out.measured.front().spans.size() == from.schedule.ops.size(), "ops without a time");
-    const auto distance = rank->distance();
-    expect(distance && *distance <= exec::kCudaTolerance, "other logits than one device's");
+    const auto apart = rank->distances();
+    expect(apart && exec::outputs_agree(from.run.model, 2, *apart), "other logits than one device's");
   });
   EXPECT_EQ(outcomes, Outcomes(static_cast<std::size_t>(ranks)));
   EXPECT_EQ(cuda_on_cpu::objects(), 0);

@@ -57,7 +57,8 @@ TEST(ProfilePoints, CoverTheLargestSizesAndNameEachOnce) {
 TEST(ProfilePoints, TellLayersApartByTheirDimensions) {
   const spec::ModelSpec model = two_kinds();
   ASSERT_EQ(exec::distinct_layers(model).size(), 2U);
-  const traces::Operation operation = exec::operation_of(model, {exec::PointKind::layer, 1, {3, 1, 50, false}});
+  const traces::Operation operation =
+      exec::operation_of(model, {exec::PointKind::layer, 1, {3, 1, 50, false}}, "fp32");
   const traces::Shape expected{{"hidden", 16}, {"heads", 2},        {"kv_heads", 1}, {"head_dim", 8},
                                {"window", 0},  {"intermediate", 8}, {"experts", 4},  {"experts_per_token", 2}};
   EXPECT_EQ(operation.shape, expected);

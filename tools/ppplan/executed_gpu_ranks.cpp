@@ -7,6 +7,7 @@
 
 #include "exec/launch/admission.h"
 #include "exec/launch/rank_gpus.h"
+#include "exec/output_distance.h"
 #include "exec/rank_run.h"
 #include "kernels/cuda/shared_library.h"
 #include "planner/input/input_error.h"
@@ -45,7 +46,8 @@ class GpuRankExecution {
   std::optional<Execution> execute(const Step& step) {
     take_part(step);
     if (settings_.place.rank != 0) return std::nullopt;
-    if (const auto distance = rank_->distance()) result_.outputs_match = *distance <= exec::kCudaTolerance;
+    if (const auto apart = rank_->distances())
+      result_.outputs_match = exec::outputs_agree(plan_.model, part_.size, *apart);
     rank_.reset();
     compare(result_);
     return std::move(result_);

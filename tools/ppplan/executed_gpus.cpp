@@ -1,6 +1,7 @@
 #include "tools/ppplan/executed_gpus.h"
 
 #include "exec/cuda_execution.h"
+#include "exec/output_distance.h"
 #include "kernels/cuda/shared_library.h"
 #include "kernels/cuda/slices_refused.h"
 #include "planner/cost/assess.h"
@@ -63,7 +64,7 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   if (settings.plan_wires) options.wires = wire_times(out.predicted.schedule, plan.cluster);
   exec::CudaExecution execution = executed(host_run(plan, phase, count), out.predicted.schedule, options, step);
   out.measured = std::move(execution.measured);
-  if (execution.distance) out.outputs_match = *execution.distance <= exec::kCudaTolerance;
+  if (execution.distances) out.outputs_match = exec::outputs_agree(plan.model, 1, *execution.distances);
   out.gpus = {std::move(execution.slices), std::move(execution.busy), std::move(execution.memory),
               std::move(execution.gemms), std::move(execution.machine)};
   out.gpus->plan_wires = settings.plan_wires;

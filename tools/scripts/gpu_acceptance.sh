@@ -150,7 +150,7 @@ run_slices() {
       --tolerance 0.05 --format json >"$run" 2>"$run.err"
     error=$(number error_fraction "$run") gap=$(number executor_gap_fraction "$run")
     if [ "$(number outputs_match "$run")" = true ]
-    then line PASS "slices $sizes, $phase: outputs of one device" "within 1/64 of the largest logit"
+    then line PASS "slices $sizes, $phase: outputs of one device" "within what rounding explains"
     else line FAIL "slices $sizes, $phase: outputs of one device" "$(tail -n 1 "$run.err")"; fi
     if below "$error" 0.05
     then line PASS "slices $sizes, $phase: makespan within 5 %" "$(percent "$error")"
