@@ -25,7 +25,7 @@ using kernels::host::LayerShape;
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kBetweenLooks{40};
+constexpr std::chrono::milliseconds kBetweenLooks{250};  // of a millisecond each: less than half a percent of a run
 
 LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
 

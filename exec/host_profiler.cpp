@@ -30,7 +30,6 @@ struct Sample {
 };
 using Samples = std::vector<std::vector<Sample>>;  // [point]
 
-constexpr int kMeasuredRuns = 2;           // of a point in one round, each behind a glance, after one not counted
 constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
 constexpr int kMessages = 16;              // of each size in one round
 
@@ -75,7 +74,7 @@ class Profiler {
     make_probes();
     start_ = Clock::now();
     repeat_in_budget([this](std::size_t round) {
-      measure(round % options_.cores.size());
+      measure(round);
       measure_messages();
     });
     return profile();
@@ -98,11 +97,11 @@ class Profiler {
     return indices;
   }
 
-  // Rounds until the next one would pass the budget; at least one.
+  // Rounds until the next one would pass the budget; at least two.
   template <typename Round>
   void repeat_in_budget(Round round) {
     double longest_s = 0;
-    for (std::size_t count = 0; count == 0 || seconds_since(start_) + longest_s < options_.budget_s; ++count) {
+    for (std::size_t count = 0; count < 2 || seconds_since(start_) + longest_s < options_.budget_s; ++count) {
       const auto began = Clock::now();
       round(count);
       longest_s = std::max(longest_s, seconds_since(began));
@@ -118,19 +117,23 @@ class Profiler {
   }
 
   // Some points on one core and then on all, so that both see the machine in the same state: it drifts over seconds.
-  void measure(std::size_t alone) {
+  void measure(std::size_t round) {
+    const std::size_t alone = round % options_.cores.size();
     const std::vector<std::size_t> all = all_of(options_.cores.size());
     const std::vector<std::size_t> order = shuffled_points();
     for (std::size_t first = 0; first < order.size(); first += kPointsAtOnce) {
       const auto some = std::span(order).subspan(first, std::min(kPointsAtOnce, order.size() - first));
       report("one core");
-      measure_some({alone}, some, alone_);
+      measure_some({alone}, some, round, alone_);
       report("all cores");
-      measure_some(all, some, loaded_);
+      measure_some(all, some, round, loaded_);
     }
   }
 
-  void measure_some(const std::vector<std::size_t>& cores, std::span<const std::size_t> some, Samples& into) {
+  // One run of each a round: samples of one moment say little more than one of them. The first, which touches memory
+  // that nobody touched yet, is not counted.
+  void measure_some(const std::vector<std::size_t>& cores, std::span<const std::size_t> some, std::size_t round,
+                    Samples& into) {
     std::vector<Samples> seconds(options_.cores.size(), Samples(some.size()));
     std::barrier together(static_cast<std::ptrdiff_t>(cores.size()));
     std::vector<std::atomic<std::size_t>> finished(some.size());
@@ -141,11 +144,9 @@ class Profiler {
       for (std::size_t i = 0; i < some.size(); ++i) {
         const ProfilePoint& point = points_[some[i]];
         together.arrive_and_wait();
-        probes_[core]->run(point);
-        for (int run = 0; run < kMeasuredRuns; ++run) {
-          const double yardstick_s = yardsticks_[core].glance_s();
-          seconds[core][i].push_back({probes_[core]->run(point), yardstick_s});
-        }
+        if (round == 0) probes_[core]->run(point);
+        const double yardstick_s = yardsticks_[core].glance_s();
+        seconds[core][i].push_back({probes_[core]->run(point), yardstick_s});
         // A core that is done keeps its work up until all are, so that none measures beside an idle one.
         for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
       }

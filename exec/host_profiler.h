@@ -28,7 +28,7 @@ struct HostProfileOptions {
   int max_batch = 32;                        // sequences of a decode step
   int max_kv = 1024;                         // tokens in the cache before the batch
   std::int64_t max_message_bytes = 1 << 24;  // messages of 1 KiB, 4 KiB, ... up to this
-  double budget_s = 25;  // stops starting rounds when the next would pass it; one round of each kind is always run
+  double budget_s = 40;                      // stops starting rounds when the next would pass it; two are always run
   std::uint64_t seed = 1;
 };
 

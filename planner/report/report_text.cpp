@@ -98,8 +98,9 @@ std::string comparison_text(const Comparison& comparison) {
 
 std::string verdict_text(const Comparison& comparison, bool passes, int repeats, double tolerance) {
   const bool by_spread = passes && !comparison.within(tolerance);
-  return fmt::format("{}: the median of {} runs is {:+.1f} % off the prediction (tolerance {:.0f} %{})\n",
-                     passes ? "PASS" : "FAIL", repeats, 100 * comparison.error_fraction, 100 * tolerance,
+  const std::string what = repeats == 1 ? "the run" : fmt::format("the median of {} runs", repeats);
+  return fmt::format("{}: {} is {:+.1f} % off the prediction (tolerance {:.0f} %{})\n", passes ? "PASS" : "FAIL", what,
+                     100 * comparison.error_fraction, 100 * tolerance,
                      by_spread ? "; repeats spread so far that they cover it" : "");
 }
 

@@ -11,6 +11,7 @@
 
 #include "tests/architecture/build_edges.h"
 #include "tests/architecture/source_tree.h"
+#include "tests/source_dir.h"
 
 namespace ppplan::architecture {
 namespace {
@@ -85,7 +86,7 @@ TEST(SourceIncludes, AForbiddenIncludeIsFound) {
 
 TEST(IncludeTable, HoldsInEveryIncludeLine) {
   std::vector<std::string> found;
-  for (const SourceFile& file : source_files(PPPLAN_SOURCE_DIR))
+  for (const SourceFile& file : source_files(tests::source_dir()))
     for (std::string& line : violations(include_table(), edges_from_source(file.path, file.text)))
       found.push_back(std::move(line));
   EXPECT_THAT(found, IsEmpty());
@@ -95,7 +96,7 @@ TEST(IncludeTable, HoldsInTheCompilersDependencies) {
   if (std::string(PPPLAN_GENERATOR) != "Ninja") GTEST_SKIP() << "the dependency log is read from Ninja builds alone";
   const std::string text =
       output_of(std::string("'") + PPPLAN_NINJA + "' -C '" + PPPLAN_BUILD_DIR + "' -t deps 2>/dev/null");
-  const auto edges = edges_from_dependencies(text, PPPLAN_SOURCE_DIR, PPPLAN_BUILD_DIR);
+  const auto edges = edges_from_dependencies(text, tests::source_dir(), PPPLAN_BUILD_DIR);
   ASSERT_GT(edges.size(), 10u) << "no dependencies read from " << PPPLAN_BUILD_DIR;
   EXPECT_THAT(violations(visible_table(), edges), IsEmpty());
 }
@@ -108,7 +109,7 @@ TEST(IncludeTable, HoldsOnEveryLinkEdge) {
 
 TEST(IncludeTable, NamesOnlyFoldersThatExist) {
   for (const auto& [folder, row] : include_table())
-    EXPECT_TRUE(std::filesystem::is_directory(std::string(PPPLAN_SOURCE_DIR) + "/" + folder)) << folder;
+    EXPECT_TRUE(std::filesystem::is_directory(tests::source_dir() + "/" + folder)) << folder;
 }
 
 TEST(IncludeTable, HasNoCycle) {

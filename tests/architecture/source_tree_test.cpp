@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/source_dir.h"
+
 namespace ppplan::architecture {
 namespace {
 
@@ -18,7 +20,7 @@ std::string repeated(const std::string& line, int times) {
 }
 
 TEST(HouseLimits, HoldInEverySourceFile) {
-  const auto files = source_files(PPPLAN_SOURCE_DIR);
+  const auto files = source_files(tests::source_dir());
   ASSERT_GT(files.size(), 20u);
   std::vector<std::string> found;
   for (const SourceFile& file : files)

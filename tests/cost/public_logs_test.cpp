@@ -10,6 +10,7 @@
 #include "planner/input/document.h"
 #include "planner/spec/read_model.h"
 #include "tests/cost/plan_for_test.h"
+#include "tests/source_dir.h"
 
 namespace ppplan {
 namespace {
@@ -19,8 +20,7 @@ using input::Node;
 constexpr double gibi = 1024.0 * 1024 * 1024;
 
 const input::Document& logs() {
-  static const input::Document document =
-      input::read_document(std::string(PPPLAN_SOURCE_DIR) + "/tests/cost/public_logs.json");
+  static const input::Document document = input::read_document(tests::source_dir() + "/tests/cost/public_logs.json");
   return document;
 }
 

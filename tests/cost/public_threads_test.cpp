@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "planner/input/document.h"
+#include "tests/source_dir.h"
 #include "tests/tools/command.h"
 
 namespace ppplan {
@@ -16,7 +17,7 @@ using input::Node;
 using Json = nlohmann::json;
 
 constexpr double gibi = 1024.0 * 1024 * 1024;
-const std::string folder = std::string(PPPLAN_SOURCE_DIR) + "/tests/cost/";
+const std::string folder = tests::source_dir() + "/tests/cost/";
 
 struct Case {
   std::string id;

@@ -33,7 +33,7 @@ HostProfileOptions small_options() {
   options.max_batch = 2;
   options.max_kv = 16;
   options.max_message_bytes = 1 << 14;
-  options.budget_s = 0.01;  // one round of each kind
+  options.budget_s = 0.01;  // two rounds
   return options;
 }
 

@@ -67,10 +67,10 @@ TEST_F(ComparisonOfForward, SaysWhereOnlyTheSpreadLetsItPass) {
             "cover it)\n");
   const std::vector<traces::Timeline> near = {stretched(predicted_, 1.02)};
   EXPECT_EQ(verdict_text(compare(schedule_, predicted_, near), true, 1, 0.1),
-            "PASS: the median of 1 runs is +2.0 % off the prediction (tolerance 10 %)\n");
+            "PASS: the run is +2.0 % off the prediction (tolerance 10 %)\n");
   const std::vector<traces::Timeline> above = {stretched(predicted_, 1.2)};
   EXPECT_EQ(verdict_text(compare(schedule_, predicted_, above), false, 1, 0.1),
-            "FAIL: the median of 1 runs is +20.0 % off the prediction (tolerance 10 %)\n");
+            "FAIL: the run is +20.0 % off the prediction (tolerance 10 %)\n");
 }
 
 TEST_F(ComparisonOfForward, OfATimelineWithItselfIsExact) {

@@ -15,6 +15,7 @@
 #include "planner/schedule/longest_path.h"
 #include "planner/schedule/named_order.h"
 #include "planner/schedule/training_schedule.h"
+#include "tests/source_dir.h"
 
 namespace ppplan::report {
 namespace {
@@ -70,7 +71,7 @@ void insert_before(std::string& page, const std::string& tag, const std::string&
 json driven(std::string page, int width) {
   const Scratch scratch;
   insert_before(page, "<style>", "window.requestAnimationFrame = (act) => setTimeout(act, 1);");
-  insert_before(page, "</body>", content(std::filesystem::path(PPPLAN_SOURCE_DIR) / "tests/report/page_driver.js"));
+  insert_before(page, "</body>", content(tests::source_dir() + "/tests/report/page_driver.js"));
   std::ofstream(scratch.file("page.html")) << page;
   const std::string line =
       std::string(PPPLAN_BROWSER) + " --headless --no-sandbox --disable-gpu --virtual-time-budget=20000 --dump-dom" +

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "planner/input/document.h"
+#include "tests/source_dir.h"
 #include "tests/tools/command.h"
 
 namespace ppplan {
@@ -13,7 +14,7 @@ namespace {
 using input::Node;
 using Json = nlohmann::json;
 
-const std::string folder = std::string(PPPLAN_SOURCE_DIR) + "/tests/";
+const std::string folder = tests::source_dir() + "/tests/";
 
 std::string inputs_of(const Node& entry) {
   std::string line = entry.at("search").text();

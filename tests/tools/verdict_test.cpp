@@ -6,6 +6,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tests/source_dir.h"
 #include "tests/tools/command.h"
 
 namespace ppplan::tests {
@@ -81,7 +82,7 @@ TEST(Check, NeedsOneQuestion) {
 }
 
 TEST(Doctor, NamesTheCauseAndWritesACalibrationThatCheckTakes) {
-  const std::string log = std::string(PPPLAN_SOURCE_DIR) + "/tests/fuzz/corpus/log/v1.log";
+  const std::string log = source_dir() + "/tests/fuzz/corpus/log/v1.log";
   const std::string calibration = scratch("calibration.json");
   const Outcome outcome =
       ppplan("doctor --log " + log + " --gpus 2xa100-sxm-40gb --out " + calibration + " --format json");
