@@ -2,6 +2,7 @@
 // needs no toolkit.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -52,6 +53,14 @@ struct StageBusy {
   double alone_s = 0;
 };
 
+/// How long a message of `bytes` from stage to stage lasts at least.
+struct WireTime {
+  int from_stage = 0;
+  int to_stage = 0;
+  std::size_t bytes = 0;
+  double seconds = 0;
+};
+
 struct CudaExecutionOptions {
   CudaTransport transport = CudaTransport::local;  // of stages in one process; ranks always take NCCL
   int repeats = 3;
@@ -60,6 +69,7 @@ struct CudaExecutionOptions {
   /// [stage]: multiprocessors of one GPU that the stage has for itself, rounded up to what the GPU can cut; empty =
   /// stages share their GPUs whole.
   std::vector<int> slices = {};
+  std::vector<WireTime> wires = {};  // of stages in one process: every message; empty = they take what they take
 };
 
 /// Told of progress, from 0 to 1.

@@ -6,6 +6,7 @@
 
 #include "exec/cuda/cuda_pipeline.h"
 #include "exec/cuda/cuda_profiler.h"
+#include "exec/cuda/emulated_wires.h"
 #include "exec/cuda/gemm_choices.h"
 #include "exec/cuda/gpu_facts.h"
 #include "exec/cuda/nccl_wires.h"
@@ -73,10 +74,11 @@ CudaExecution execute_on_gpus(const PipelineRun& from, const schedule::Schedule&
   run.gpus = gpus_of(run);
   out.memory = stage_memory(run);
   require_room(out.memory);
-  const std::unique_ptr<Wires> wires = wires_of(options.transport, schedule, run.gpus);
+  const std::unique_ptr<Wires> carriers = wires_of(options.transport, schedule, run.gpus);
+  EmulatedWires wires(options.wires, run.gpus, *carriers);
   std::vector<Logits> outputs;
   {
-    CudaPipeline pipeline(run, blas, *wires);
+    CudaPipeline pipeline(run, blas, wires);
     StreamRun streams(schedule, pipeline);
     constexpr int kUncounted = 2;
     for (int r = -kUncounted; r < options.repeats; ++r) {

@@ -1,6 +1,7 @@
-// The PTX instructions that the kernels use, each behind one function: mma.sync and ldmatrix across a warp, cp.async.
-// All need compute capability 8.0. Layouts of fragments: PTX ISA manual, m16n8k16 with bf16; a register holds two bf16
-// values. The meaning in plain C++ stands in the double of the execution model.
+// The PTX instructions that the kernels use, each behind one function: mma.sync and ldmatrix across a warp, cp.async,
+// the clock that all multiprocessors share. All need compute capability 8.0. Layouts of fragments: PTX ISA manual,
+// m16n8k16 with bf16; a register holds two bf16 values. The meaning in plain C++ stands in the double of the execution
+// model.
 #pragma once
 
 #include "kernels/cuda/platform.h"
@@ -52,14 +53,27 @@ __device__ __forceinline__ void copy_wait() {
   asm volatile("cp.async.wait_group %0;" ::"n"(kPending) : "memory");
 }
 
+/// Nanoseconds on a clock of the whole GPU. How often it moves on is the GPU's business: from 32 ns to a microsecond.
+__device__ __forceinline__ unsigned long long global_time_ns() {
+  unsigned long long now;
+  asm volatile("mov.u64 %0, %globaltimer;" : "=l"(now)::"memory");
+  return now;
+}
+/// Leaves the multiprocessor to others for about that long: at most twice, at most a millisecond.
+__device__ __forceinline__ void sleep_ns(unsigned nanoseconds) {
+  asm volatile("nanosleep.u32 %0;" ::"r"(nanoseconds) : "memory");
+}
+
 #else
 
 using cuda_on_cpu::copy_async;
 using cuda_on_cpu::copy_commit;
 using cuda_on_cpu::copy_wait;
+using cuda_on_cpu::global_time_ns;
 using cuda_on_cpu::load_matrices;
 using cuda_on_cpu::load_matrices_transposed;
 using cuda_on_cpu::mma_bf16;
+using cuda_on_cpu::sleep_ns;
 
 #endif
 

@@ -1,5 +1,6 @@
 #include "tests/cuda_on_cpu/instructions.h"
 
+#include <atomic>
 #include <bit>
 #include <cstring>
 
@@ -77,6 +78,8 @@ void combine_load(const Lanes& lanes) {
   }
 }
 
+std::atomic<unsigned long long> clock_ns{1'000'000};
+
 }  // namespace
 
 void mma_bf16(float (&c)[4], const std::uint32_t (&a)[4], std::uint32_t b0, std::uint32_t b1, const Site& site) {
@@ -101,5 +104,9 @@ void copy_async(void* to, const void* from, bool valid, const Site& site) {
   check_alignment("cp.async", from, site);
   start_copy({to, from, valid ? 16 : 0});
 }
+
+unsigned long long global_time_ns() { return clock_ns += 32; }
+
+void sleep_ns(unsigned nanoseconds) { clock_ns += nanoseconds; }
 
 }  // namespace ppplan::cuda_on_cpu

@@ -1,6 +1,7 @@
 // The PTX instructions that kernels/cuda/ptx.h wraps, in plain C++. Layouts of fragments are those of the PTX ISA
 // manual: "Warp Level Matrix Multiply-Accumulate Instructions" for mma.m16n8k16 with bf16 and for ldmatrix, "Data
-// Movement" for cp.async. A fragment register holds two bf16 values, the one of the lower column or row below.
+// Movement" for cp.async, "Special Registers" for %globaltimer. A fragment register holds two bf16 values, the one of
+// the lower column or row below.
 #pragma once
 
 #include <cstdint>
@@ -25,5 +26,9 @@ template <int kPending>
 void copy_wait() {
   wait_copies(kPending);
 }
+
+/// A clock that moves on by 32 ns with every look at it, and by what threads sleep.
+unsigned long long global_time_ns();
+void sleep_ns(unsigned nanoseconds);
 
 }  // namespace ppplan::cuda_on_cpu

@@ -68,6 +68,9 @@ void check_on_gpus(const Flags& flags) {
   if (!flags.slices.empty() && on_gpu_ranks(flags))
     throw input::InputError("--slices", "", "--transport local beside it: all stages in one process",
                             "--transport nccl");
+  if (flags.wires == "replay" && on_gpu_ranks(flags))
+    throw input::InputError("--wires replay", "", "--transport local beside it: all stages in one process",
+                            "--transport nccl");
 }
 
 void check(const Flags& flags) {
@@ -145,6 +148,7 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   if (execution.gpus) {
     machine.insert(execution.gpus->machine.begin(), execution.gpus->machine.end());
     out["slices"] = execution.gpus->slices;
+    out["wires"] = flags.wires;
     out["busy"] = busy_json(execution.gpus->busy);
     out["memory"] = memory_json(execution.gpus->memory);
     out["gemms"] = gemms_json(execution.gpus->gemms, "stage");
@@ -240,7 +244,8 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
   Progress progress(context, "running");
   const auto step = [&](double fraction) { progress.update(fraction); };
   if (flags.backend == "cuda" && !on_gpu_ranks(flags))
-    return execute_on_gpus(plan, phase, count, {flags.transport, flags.repeats, stage_slices(plan, flags.slices)},
+    return execute_on_gpus(plan, phase, count,
+                           {flags.transport, flags.repeats, stage_slices(plan, flags.slices), flags.wires == "replay"},
                            step);
   if (flags.transport != "threads") return execute_as_rank(flags, plan, phase, count, step);
   return flags.compute == "real" ? execute_real(plan, phase, count, flags.repeats, step)
@@ -322,7 +327,8 @@ void add_run(CLI::App& app, Context& context) {
                       "devices, which profile --slice named");
   command->add_option("--compute", flags->compute, "real, or replay of the predicted durations")->capture_default_str();
   command->add_option("--wires", flags->wires,
-                      "tcp: real messages, or replay of their predicted durations (as --compute)");
+                      "tcp: real messages, or replay of their predicted durations (as --compute); cuda: replay makes "
+                      "messages of one process last as long as the plan's links would");
   command
       ->add_option("--heartbeat", flags->heartbeat_s,
                    "tcp, nccl: seconds between signs of life; three missed are a death")

@@ -34,6 +34,7 @@ struct GpuSide {
   std::map<std::string, std::string> machine;
   std::vector<RankPlace> ranks = {};  // of a run of one process each
   bool correctness_only = false;      // ranks share GPUs: times mean nothing
+  bool plan_wires = false;            // messages were held as long as the plan's links would take
 };
 
 struct Execution {

@@ -4,6 +4,7 @@
 #include "exec/output_distance.h"
 #include "kernels/cuda/shared_library.h"
 #include "kernels/cuda/slices_refused.h"
+#include "planner/cost/assess.h"
 #include "tools/ppplan/context.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
@@ -24,6 +25,18 @@ exec::CudaExecutionOptions options_of(const GpuSettings& settings, double predic
   options.deadline_s = deadline_s(predicted_s);
   options.slices = settings.slices;
   return options;
+}
+
+/// What each message takes alone on the links of the plan.
+std::vector<exec::WireTime> wire_times(const schedule::Schedule& schedule, const spec::ClusterSpec& cluster) {
+  const std::vector<double> seconds = cost::uncontended_seconds(schedule, cluster);
+  std::vector<exec::WireTime> out;
+  for (std::size_t id = 0; id < schedule.ops.size(); ++id) {
+    const schedule::Op& op = schedule.ops[id];
+    if (schedule::is_transfer(op) && static_cast<std::size_t>(op.partner) > id)
+      out.push_back({op.device, op.peer, static_cast<std::size_t>(op.bytes), seconds[id]});
+  }
+  return out;
 }
 
 /// A library or a driver that lacks what is asked for is not a failure but missing here.
@@ -47,12 +60,14 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   if (plan.parallel.tp > 1)
     throw Unavailable("--backend cuda: the plan has tensor-parallel groups, which run as ranks: --transport nccl");
   Execution out = predicted_for(plan, phase, count);
-  exec::CudaExecution execution = executed(host_run(plan, phase, count), out.predicted.schedule,
-                                           options_of(settings, traces::makespan_s(out.predicted.timeline)), step);
+  exec::CudaExecutionOptions options = options_of(settings, traces::makespan_s(out.predicted.timeline));
+  if (settings.plan_wires) options.wires = wire_times(out.predicted.schedule, plan.cluster);
+  exec::CudaExecution execution = executed(host_run(plan, phase, count), out.predicted.schedule, options, step);
   out.measured = std::move(execution.measured);
   if (execution.distances) out.outputs_match = exec::outputs_agree(plan.model, 1, *execution.distances);
   out.gpus = {std::move(execution.slices), std::move(execution.busy), std::move(execution.memory),
               std::move(execution.gemms), std::move(execution.machine)};
+  out.gpus->plan_wires = settings.plan_wires;
   compare(out);
   return out;
 }

@@ -15,6 +15,7 @@ struct GpuSettings {
   std::string transport = "local";  // or "nccl"
   int repeats = 3;
   std::vector<int> slices;  // CudaExecutionOptions::slices
+  bool plan_wires = false;  // messages last at least as long as they would alone on the links of the plan
 };
 
 /// All stages in this process. Throws Unavailable without a device, or a library or driver that the GPUs need, for

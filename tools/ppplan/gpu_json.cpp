@@ -79,6 +79,7 @@ std::string gpu_text(const GpuSide& side) {
     out += fmt::format(": busy {:.3f} ms beside the others, {:.3f} ms alone ({:+.1f} %)\n", 1e3 * busy.beside_others_s,
                        1e3 * busy.alone_s, 100 * (busy.beside_others_s / busy.alone_s - 1));
   }
+  if (side.plan_wires) out += "messages were held as long as each would take alone on the plan's links\n";
   return out;
 }
 

@@ -146,7 +146,7 @@ run_slices() {
   for phase in prefill decode; do
     run="$folder/$name.$phase.json"
     clocks "before slices $sizes, $phase"
-    "$ppplan" run --plan "$folder/$name.plan.json" --backend cuda --slices auto --phase "$phase" --repeats 5 \
+    "$ppplan" run --plan "$folder/$name.plan.json" --backend cuda --slices auto --wires replay --phase "$phase" --repeats 5 \
       --tolerance 0.05 --format json >"$run" 2>"$run.err"
     error=$(number error_fraction "$run") gap=$(number executor_gap_fraction "$run")
     if [ "$(number outputs_match "$run")" = true ]
