@@ -13,7 +13,8 @@
 //     dense     3 i / t                              gate and up, their product
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
-//   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h)
+//   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h),
+//             on the first stage alone with model runner V2. Engine V1 keeps outputs and cache until the sampler has run
 //   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
 //   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that

@@ -6,9 +6,9 @@
 //   items         budget / tokens of an item, at least 1, at most max_num_seqs; rounded up before 0.10.1
 //   tokens        items * tokens of the item that is really made: before 0.11 its video was cut to what
 //                 max_num_batched_tokens holds
-//   timed video   of Qwen3-VL, 0.11 to 0.13: one pair of frames for requests below `whole_from` tokens, else as many
+//   timed video   of Qwen3-VL, 0.11 and 0.12: one pair of frames for requests below `whole_from` tokens, else as many
 //                 frames as its preprocessor takes; the budget counts 12.5 places for each of its tokens
-//   cache         rows that the profile run keeps beside the outputs, 0.11 to 0.13: every item's places (0.11: the
+//   cache         rows that the profile run keeps beside the outputs, 0.11 and 0.12: every item's places (0.11: the
 //   whole
 //                 budget for each) where those are more than its tokens
 //   engine V0     an image and a video in each of max_num_batched_tokens / (tokens of both) sequences, at least one;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 
 namespace ppplan::verify {
 namespace {
@@ -94,6 +96,20 @@ WidthFacts width_facts(const Node& run, const PlanFacts& plan, double hidden) {
   return {std::max(attention_width(attention, static_cast<double>(plan.tp)),
                    block_width(run.at("feed_forward"), plan, hidden)),
           latent_width(attention, plan)};
+}
+
+double held_by_others(const PlanFacts& plan, const StageFacts& stage) {
+  if (memory_constant("whole_card_in_budget", plan) == 0) return 0;
+  std::int64_t smallest = std::numeric_limits<std::int64_t>::max(), most = 0;
+  for (const auto& group : stage.devices)
+    for (const std::int64_t index : group) {
+      const DeviceFacts& card = plan.input_devices[static_cast<std::size_t>(index)];
+      if (card.name == "cpu-core") return 0;
+      smallest = std::min(smallest, card.memory_bytes);
+      most = std::max(most, card.memory_bytes - card.free_bytes);
+    }
+  const bool large = static_cast<double>(smallest) >= memory_constant("large_card_bytes", plan);
+  return memory_constant(large ? "large_card_context_bytes" : "context_bytes", plan) + static_cast<double>(most);
 }
 
 ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage) {

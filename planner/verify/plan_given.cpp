@@ -75,7 +75,7 @@ bool is_integrated(const std::string& name) {
 double outside_torch(const PlanFacts& plan, const StageFacts& stage) {
   const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   if (on_host(plan, stage)) return 0;
-  return constant("non_torch_bytes") + (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
+  return constant("non_torch_bytes") + held_by_others(plan, stage) + (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
          (plan.tp > 1 ? constant("non_torch_group_bytes") : 0) +
          (is_integrated(plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].name)
               ? constant("integrated_host_bytes")
