@@ -130,19 +130,13 @@ int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
 
 bool is_gpt_oss(const spec::Plan& plan) { return plan.model.architecture == "GptOssForCausalLM"; }
 
-bool has_experts(const spec::Plan& plan) {
-  const auto& layers = plan.model.layers;
-  return std::any_of(layers.begin(), layers.end(),
-                     [](const spec::Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; });
-}
-
 bool on_v2_runner(const spec::Plan& plan) {
   if (!plan.engine.runner.empty()) return plan.engine.runner == "V2";
   // Asked for every stage of every partition, while the answer follows from little of the model.
   static std::mutex mutex;
   static std::map<std::tuple<std::string, std::string, spec::DType, bool, bool>, bool> known;
   const auto& layers = plan.model.layers;
-  const bool experts = has_experts(plan);
+  const bool experts = spec::has_experts(plan.model);
   const bool hybrid = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
     return layer.attention.kind == AttentionKind::linear;
   });

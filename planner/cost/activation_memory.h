@@ -14,7 +14,8 @@
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
 //   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h),
-//             on the first stage alone with model runner V2. Engine V1 keeps outputs and cache until the sampler has run
+//             on the first stage alone with model runner V2. Engine V1 keeps outputs and cache until the sampler has
+//             run
 //   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
 //   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
@@ -56,7 +57,6 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
 /// The model runner that vLLM chooses for the plan's model is V2.
 bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);
-bool has_experts(const spec::Plan& plan);
 /// An estimate of CUDA graphs is taken off the budget: since 0.21, not by model runner V2, whose estimate is 0.
 bool graphs_in_budget(const spec::Plan& plan);
 /// Layers of the stage times captured graphs, over all sizes and modes; 0 with enforce_eager.

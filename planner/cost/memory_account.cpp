@@ -134,7 +134,7 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
   const std::int64_t context = bytes(context_bytes(plan, stage, rules));
   const bool counted = rules.is("whole_card_in_budget");
   Beside out;
-  if (has_experts(plan))
+  if (spec::has_experts(plan.model))
     out.warm_up_bytes =
         bytes(rules.value("experts_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = (counted ? 0 : context) + communicators.outside_bytes + out.warm_up_bytes +

@@ -187,9 +187,7 @@ std::optional<WeightFormats> formats_of(const CatalogModel& model, const std::st
 
 bool has_experts(const CatalogModel& model, const std::string& name) {
   const input::Document document(model.config, "catalog:models.json " + name);
-  const ModelSpec spec = model_from_config(document.root(), name);
-  return std::any_of(spec.layers.begin(), spec.layers.end(),
-                     [](const Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; });
+  return has_experts(model_from_config(document.root(), name));
 }
 
 }  // namespace

@@ -79,6 +79,12 @@ void set_weight_dtype(ModelSpec& model, DType dtype) {
   model.stated.reset();
 }
 
+bool has_experts(const Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; }
+
+bool has_experts(const ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return has_experts(layer); });
+}
+
 std::int64_t embedding_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }
 
 std::int64_t head_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }

@@ -150,6 +150,9 @@ std::int64_t parameters(const ModelSpec& model, const Layer& layer);
 std::int64_t embedding_parameters(const ModelSpec& model);
 /// vocabulary * hidden even when tied: what a stage that owns the head must hold if it does not own the embedding.
 std::int64_t head_parameters(const ModelSpec& model);
+/// Its feed-forward block has experts; any layer's has.
+bool has_experts(const Layer& layer);
+bool has_experts(const ModelSpec& model);
 /// The whole model, a tied embedding counted once, final norm and tower included, draft layers not.
 std::int64_t parameters(const ModelSpec& model);
 /// Of one token: experts_per_token experts of each layer.
