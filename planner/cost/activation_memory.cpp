@@ -180,7 +180,8 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double hidden = tokens * plan.model.hidden * element;
   const double buffers = stage.first_layer > 0 ? rules.value("boundary_hidden_copies") * hidden : 0;
-  const double copies = rules.value("forward_hidden_copies") + (plan.parallel.tp > 1 ? 1 : 0);
+  const double copies =
+      rules.value("forward_hidden_copies") + (plan.parallel.tp > 1 ? rules.value("reduced_hidden_copies") : 0);
   const double forward = copies * hidden + element * widest_elements(plan, stage, rules);
   ActivationMemory out;
   const double workspace = library_workspace(plan, stage, rules);

@@ -3,7 +3,7 @@
 //
 // T tokens, h hidden, q attention and k KV heads, d head dimension, i intermediate, t tensor parallelism, e bytes per
 // element of the activations. The largest layer decides:
-//   forward   T e (3 h [+ h if t > 1: the reduced copy] + widest), on every stage but the first + 2 T e h of buffers
+//   forward   T e (3 h [+ h if t > 1 since 0.6.5: reduced copy] + widest), behind the first stage + 2 T e h of buffers
 //     gqa       (2 q + 2 k) d / t                    query, key, value, output
 //     mla       the workspace of prefill: up to 0.7 W e ((q / t) ((n + v) + (n + r)) + c + r), nothing where the
 //     profile

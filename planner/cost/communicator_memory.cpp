@@ -53,17 +53,18 @@ double channel_bytes(const spec::Plan& plan, const std::vector<std::vector<int>>
   return static_cast<double>(cards) * rules.value("nvlink_channel_bytes");
 }
 
-/// Groups over the replicas that a card has communicators of: the first, or only, rank of each replica, and all ranks
-/// that share experts.
+/// Groups over the replicas that a card has communicators of: one rank of each replica, and all ranks that share
+/// experts.
 std::vector<std::vector<int>> wide_groups(const spec::Plan& plan, const spec::Stage& stage,
                                           const engines::MemoryRules& rules) {
-  if (stage.devices.size() < 2) return {};
+  const bool experts = spec::has_experts(plan.model);
+  if (stage.devices.size() < 2 || (!experts && !rules.is("dense_replica_group"))) return {};
   std::vector<int> first, all;
   for (const std::vector<int>& replica : stage.devices) {
     first.push_back(replica.front());
     all.insert(all.end(), replica.begin(), replica.end());
   }
-  if (rules.is("expert_group") && spec::has_experts(plan.model)) return {first, all};
+  if (experts && rules.is("expert_group")) return {first, all};
   return {first};
 }
 

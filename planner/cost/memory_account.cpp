@@ -125,7 +125,8 @@ double context_bytes(const spec::Plan& plan, const spec::Stage& stage, const Mem
 
 /// What others hold of the card that has least free.
 std::int64_t held_bytes(const spec::Plan& plan, const spec::Stage& stage) {
-  return -smallest(plan, stage, [](const spec::Device& d) { return d.free_bytes - d.memory_bytes; });
+  return -smallest(plan, stage,
+                   [](const spec::Device& d) { return std::min<std::int64_t>(0, d.free_bytes - d.memory_bytes); });
 }
 
 Beside beside(const spec::Plan& plan, const spec::Stage& stage, const ActivationMemory& activation,

@@ -116,7 +116,8 @@ ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage)
   const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   // norm_bytes is one vector of [hidden].
   const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
-  const double peak = (constant("forward_hidden_copies") + (plan.tp > 1 ? 1 : 0)) * hidden + widest_bytes(plan, stage);
+  const double reduced = plan.tp > 1 ? constant("reduced_hidden_copies") : 0;
+  const double peak = (constant("forward_hidden_copies") + reduced) * hidden + widest_bytes(plan, stage);
   ActivationFacts out;
   out.forward_bytes = peak + library_bytes(plan, stage);
   if (stage.first_layer > 0) out.forward_bytes += constant("boundary_hidden_copies") * hidden;
