@@ -90,6 +90,11 @@ double library_workspace(const spec::Plan& plan, const spec::Stage& stage, const
   return rules.value(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes");
 }
 
+/// Model runner V2 profiles the tower where it runs, the older one wherever it is loaded.
+bool runs_tower(const spec::Plan& plan, const spec::Stage& stage) {
+  return stage.tower && (stage.first_layer == 0 || !on_v2_runner(plan));
+}
+
 /// Of one run with max_num_seqs sequences.
 double sampler_run_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
   const double vocabulary = plan.model.vocabulary;
@@ -125,19 +130,13 @@ int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
 
 bool is_gpt_oss(const spec::Plan& plan) { return plan.model.architecture == "GptOssForCausalLM"; }
 
-bool has_experts(const spec::Plan& plan) {
-  const auto& layers = plan.model.layers;
-  return std::any_of(layers.begin(), layers.end(),
-                     [](const spec::Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; });
-}
-
 bool on_v2_runner(const spec::Plan& plan) {
   if (!plan.engine.runner.empty()) return plan.engine.runner == "V2";
   // Asked for every stage of every partition, while the answer follows from little of the model.
   static std::mutex mutex;
   static std::map<std::tuple<std::string, std::string, spec::DType, bool, bool>, bool> known;
   const auto& layers = plan.model.layers;
-  const bool experts = has_experts(plan);
+  const bool experts = spec::has_experts(plan.model);
   const bool hybrid = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
     return layer.attention.kind == AttentionKind::linear;
   });
@@ -181,26 +180,28 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double hidden = tokens * plan.model.hidden * element;
   const double buffers = stage.first_layer > 0 ? rules.value("boundary_hidden_copies") * hidden : 0;
-  const double copies = rules.value("forward_hidden_copies") + (plan.parallel.tp > 1 ? 1 : 0);
+  const double copies =
+      rules.value("forward_hidden_copies") + (plan.parallel.tp > 1 ? rules.value("reduced_hidden_copies") : 0);
   const double forward = copies * hidden + element * widest_elements(plan, stage, rules);
   ActivationMemory out;
   const double workspace = library_workspace(plan, stage, rules);
   out.forward_bytes = bytes(forward + buffers + workspace);
-  double peak = forward;
-  if (stage.tower) {
+  double peak = forward, kept = 0;
+  if (runs_tower(plan, stage)) {
     const engines::EncoderLoad load = engines::encoder_load(plan);
     // Features of the tower's inner layers come beside those of its last.
     const double vector = (1.0 + plan.model.tower.deepstack_layers) * plan.model.hidden * element;
     const double outputs = static_cast<double>(load.tokens) * vector;
     const double cached = static_cast<double>(load.cached_tokens) * vector;
     peak = outputs + std::max(forward + cached, static_cast<double>(load.patches) * load.bytes_per_patch);
+    if (rules.is("encoder_outputs_kept")) kept = outputs + cached;
     out.encoder_bytes = bytes(peak - forward);
   }
   if (is_last(plan, stage)) {
     const double run = sampler_run_bytes(plan, rules);
     out.sampler_run_bytes = bytes(run);
-    out.sampler_bytes = bytes(penalty_bytes(plan, rules) + std::max(0.0, hidden + run - peak));
-    peak = std::max(peak, hidden + run);
+    out.sampler_bytes = bytes(penalty_bytes(plan, rules) + std::max(0.0, kept + hidden + run - peak));
+    peak = std::max(peak, kept + hidden + run);
   }
   out.compile_bytes = bytes(compile_bytes(plan, stage, rules, peak));
   return out;

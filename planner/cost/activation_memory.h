@@ -3,7 +3,7 @@
 //
 // T tokens, h hidden, q attention and k KV heads, d head dimension, i intermediate, t tensor parallelism, e bytes per
 // element of the activations. The largest layer decides:
-//   forward   T e (3 h [+ h if t > 1: the reduced copy] + widest), on every stage but the first + 2 T e h of buffers
+//   forward   T e (3 h [+ h if t > 1 since 0.6.5: reduced copy] + widest), behind the first stage + 2 T e h of buffers
 //     gqa       (2 q + 2 k) d / t                    query, key, value, output
 //     mla       the workspace of prefill: up to 0.7 W e ((q / t) ((n + v) + (n + r)) + c + r), nothing where the
 //     profile
@@ -13,7 +13,9 @@
 //     dense     3 i / t                              gate and up, their product
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
-//   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h)
+//   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h),
+//             on the first stage alone with model runner V2. Engine V1 keeps outputs and cache until the sampler has
+//             run
 //   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
 //   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
@@ -55,7 +57,6 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
 /// The model runner that vLLM chooses for the plan's model is V2.
 bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);
-bool has_experts(const spec::Plan& plan);
 /// An estimate of CUDA graphs is taken off the budget: since 0.21, not by model runner V2, whose estimate is 0.
 bool graphs_in_budget(const spec::Plan& plan);
 /// Layers of the stage times captured graphs, over all sizes and modes; 0 with enforce_eager.

@@ -45,11 +45,27 @@ bool on_fabric(const spec::ClusterSpec& cluster, const std::vector<int>& group) 
 }
 
 /// What channels over NVLink take without multicast, which small groups have few of.
-double channel_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+double channel_bytes(const spec::Plan& plan, const std::vector<std::vector<int>>& groups,
+                     const engines::MemoryRules& rules) {
   std::size_t cards = 0;
-  for (const std::vector<int>& group : stage.devices) cards = std::max(cards, on_nvlink(plan.cluster, group));
+  for (const std::vector<int>& group : groups) cards = std::max(cards, on_nvlink(plan.cluster, group));
   if (static_cast<double>(cards) < rules.value("nvlink_channels_from")) return 0;
   return static_cast<double>(cards) * rules.value("nvlink_channel_bytes");
+}
+
+/// Groups over the replicas that a card has communicators of: one rank of each replica, and all ranks that share
+/// experts.
+std::vector<std::vector<int>> wide_groups(const spec::Plan& plan, const spec::Stage& stage,
+                                          const engines::MemoryRules& rules) {
+  const bool experts = spec::has_experts(plan.model);
+  if (stage.devices.size() < 2 || (!experts && !rules.is("dense_replica_group"))) return {};
+  std::vector<int> first, all;
+  for (const std::vector<int>& replica : stage.devices) {
+    first.push_back(replica.front());
+    all.insert(all.end(), replica.begin(), replica.end());
+  }
+  if (experts && rules.is("expert_group")) return {first, all};
+  return {first};
 }
 
 bool on_one_node(const spec::ClusterSpec& cluster, const spec::Stage& stage) {
@@ -114,16 +130,21 @@ CommunicatorMemory communicator_memory(const spec::Plan& plan, const spec::Stage
                            [&](const std::vector<int>& group) { return on_fabric(plan.cluster, group); });
   const bool counted = rules.is("communicators_in_budget");
   double inside = plan.parallel.tp > 1 ? rules.value("non_torch_group_bytes") : 0;
-  const double channels = out.fabric ? 0 : channel_bytes(plan, stage, rules);
-  if (counted) inside += channels;
+  const double channels = out.fabric ? 0 : channel_bytes(plan, stage.devices, rules);
+  const std::vector<std::vector<int>> wide = wide_groups(plan, stage, rules);
+  double shared = channels;
+  for (const std::vector<int>& group : wide)
+    shared +=
+        on_fabric(plan.cluster, group) ? rules.value("fabric_communicator_bytes") : channel_bytes(plan, {group}, rules);
+  inside += static_cast<double>(wide.size()) * rules.value("non_torch_group_bytes") + (counted ? shared : 0);
   if (out.fabric)
     inside += rules.value("fabric_group_bytes") + (counted ? rules.value("fabric_communicator_bytes") : 0);
   if (out.fabric && fuses_norm(plan) && on_one_node(plan.cluster, stage))
     inside += rules.value("fusion_workspace_bytes");
   const bool alone = plan.parallel.tp * plan.parallel.pp * plan.parallel.dp == 1;
   const double outside =
-      alone || counted ? 0 : channels + rules.value(out.fabric ? "fabric_communicator_bytes" : "communicator_bytes");
-  out.fabric = out.fabric || channels > 0;
+      alone || counted ? 0 : shared + rules.value(out.fabric ? "fabric_communicator_bytes" : "communicator_bytes");
+  out.fabric = out.fabric || shared > 0;
   out.inside_bytes = std::llround(inside);
   out.outside_bytes = std::llround(outside);
   return out;

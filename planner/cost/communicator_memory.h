@@ -4,8 +4,13 @@
 //             later channels and the workspace of the fused all-reduce and norm (2, 4 or 8 ranks, not with
 //             enforce_eager); before 0.11 the communicators themselves on a fabric
 //   outside   communicators, made before the budget is read since 0.11
+// Replicas, since 0.14 of models with experts alone, have communicators of their own: one of the ranks that stand in
+// the same place of every replica and, since 0.9 and with experts, one of all ranks; counted as those of a
+// tensor-parallel group.
+//
 // A fabric is NVLink between all cards of a group on one node, of compute capability 9.x or 10.x: NCCL, PyTorch's
 // symmetric memory and FlashInfer then keep buffers for multicast.
+//
 // Source: vllm/v1/worker/gpu_worker.py (init_device), config/vllm.py (enable_allreduce_rms_fusion) and
 // distributed/device_communicators at 017e9f4448; bytes with sources in planner/catalog/data/memory.json.
 #pragma once

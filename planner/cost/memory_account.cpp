@@ -117,21 +117,34 @@ struct Beside {
   double graphs_doubt_bytes = 0;  // half of what graphs differ by with the driver, which isn't asked for
 };
 
+double context_bytes(const spec::Plan& plan, const spec::Stage& stage, const MemoryRules& rules) {
+  const std::int64_t memory = smallest(plan, stage, [](const spec::Device& d) { return d.memory_bytes; });
+  return rules.value(static_cast<double>(memory) >= rules.value("large_card_bytes") ? "large_card_context_bytes"
+                                                                                    : "context_bytes");
+}
+
+/// What others hold of the card that has least free.
+std::int64_t held_bytes(const spec::Plan& plan, const spec::Stage& stage) {
+  return -smallest(plan, stage,
+                   [](const spec::Device& d) { return std::min<std::int64_t>(0, d.free_bytes - d.memory_bytes); });
+}
+
 Beside beside(const spec::Plan& plan, const spec::Stage& stage, const ActivationMemory& activation,
               const MemoryRules& rules) {
   const CommunicatorMemory communicators = communicator_memory(plan, stage, rules);
-  const std::int64_t memory = smallest(plan, stage, [](const spec::Device& d) { return d.memory_bytes; });
-  const bool large = static_cast<double>(memory) >= rules.value("large_card_bytes");
+  const std::int64_t context = bytes(context_bytes(plan, stage, rules));
+  const bool counted = rules.is("whole_card_in_budget");
   Beside out;
-  if (has_experts(plan))
+  if (spec::has_experts(plan.model))
     out.warm_up_bytes =
         bytes(rules.value("experts_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
-  out.bytes = bytes(rules.value(large ? "large_card_context_bytes" : "context_bytes")) + communicators.outside_bytes +
-              out.warm_up_bytes + latent_workspace_bytes(plan, stage, rules) + flashinfer_bytes(plan, stage, rules);
+  out.bytes = (counted ? 0 : context) + communicators.outside_bytes + out.warm_up_bytes +
+              latent_workspace_bytes(plan, stage, rules) + flashinfer_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;
   out.compile_bytes = bytes(rules.value("compile_share") * static_cast<double>(activation.compile_bytes));
   out.integrated = shares_host_memory(plan, stage);
-  out.non_torch_bytes = non_torch_bytes(plan, stage, rules, communicators);
+  out.non_torch_bytes =
+      non_torch_bytes(plan, stage, rules, communicators) + (counted ? context + held_bytes(plan, stage) : 0);
   out.graphs_in_budget = graphs_in_budget(plan);
   out.graphs_doubt_bytes =
       rules.value("cuda_graph_driver_bytes") * static_cast<double>(captured_layers(plan, stage, rules));
@@ -209,15 +222,6 @@ void add_budget(const spec::Plan& plan, const spec::Stage& stage, spec::StageMem
   memory.kv_bytes = memory.budget_bytes - used;
 }
 
-/// Free memory beyond the budget, of the device that has least of it.
-std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory) {
-  return smallest(plan, stage, [&](const spec::Device& device) {
-    if (plan.engine.kv_cache_memory_bytes) return device.free_bytes - memory.budget_bytes;
-    return device.free_bytes -
-           static_cast<std::int64_t>(std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
-  });
-}
-
 /// KV of one request that a stage must have room for: of its own layers, and in the versions that compare the need of
 /// all layers with the worker that has least, of the whole model.
 std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,
@@ -231,6 +235,15 @@ std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, con
 }
 
 }  // namespace
+
+std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory) {
+  const bool counted = engines::memory_rules(plan).is("whole_card_in_budget") && !on_host(plan, stage);
+  return smallest(plan, stage, [&](const spec::Device& device) {
+    if (plan.engine.kv_cache_memory_bytes) return device.free_bytes - memory.budget_bytes;
+    return (counted ? device.memory_bytes : device.free_bytes) -
+           static_cast<std::int64_t>(std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
+  });
+}
 
 engines::KvLayout kv_layout(const spec::Plan& plan) {
   return engines::kv_layout(plan.model, plan.parallel.tp, plan.engine.block_size, plan.parallel.pp, plan.engine.draft,

@@ -26,8 +26,6 @@ std::string word(const spec::ModelSpec& model, const char* key, const char* othe
   return found ? found->text() : otherwise;
 }
 
-bool has_experts(const spec::Layer& layer) { return layer.feed_forward.kind == spec::FeedForwardKind::moe; }
-
 std::string not_divisible(const std::string& what, int tp) {
   return what + " are not divisible by " + std::to_string(tp);
 }
@@ -71,10 +69,11 @@ std::string layer_fault(const spec::Layer& layer, int tp, bool expert_parallel) 
 /// Stages without a layer that has experts, of a model that has such layers.
 std::vector<std::size_t> stages_without_experts(const spec::ModelSpec& model, const std::vector<int>& partition) {
   std::vector<std::size_t> out;
-  if (std::none_of(model.layers.begin(), model.layers.end(), has_experts)) return out;
+  if (!spec::has_experts(model)) return out;
   auto first = model.layers.begin();
   for (std::size_t s = 0; s < partition.size(); first += partition[s++])
-    if (std::none_of(first, first + partition[s], has_experts)) out.push_back(s);
+    if (std::none_of(first, first + partition[s], [](const spec::Layer& l) { return spec::has_experts(l); }))
+      out.push_back(s);
   return out;
 }
 

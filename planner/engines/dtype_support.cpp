@@ -120,7 +120,7 @@ DtypeSupport cuda_support(const Node& rules, const std::string& what, const std:
 
 DtypeSupport support(const std::string& table, const std::string& what, spec::DType dtype, const spec::Device& device,
                      const std::string& vllm) {
-  const std::string format(spec::name(dtype));
+  const std::string format(spec::name(spec::family(dtype)));
   const std::string architecture = architecture_of(device);
   if (!architecture.empty()) return amd_support(device.name, architecture, format);
   if (device.compute_capability <= 0)

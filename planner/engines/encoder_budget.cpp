@@ -93,6 +93,24 @@ std::int64_t of_a_rank(const spec::Plan& plan, std::int64_t items) {
   return plan.engine.encoder.data_parallel ? (items + plan.parallel.tp - 1) / plan.parallel.tp : items;
 }
 
+/// Of the tower's width, that stand in memory at once: of one block, whose attention keeps most of them.
+double vectors(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
+  if (const auto stated = data.find("vectors")) return stated->number(0);
+  constexpr double residual_and_normed = 2, qkv = 3;
+  const double ranks = plan.engine.encoder.data_parallel ? 1 : plan.parallel.tp;
+  const double own = rules.value("encoder_attention_vectors") / ranks;
+  if (ranks == 1) return residual_and_normed + own;
+  const double gathered = rules.value("encoder_gathered_vectors");
+  return residual_and_normed + std::max(gathered + own, 2 * gathered + qkv / ranks);
+}
+
+double patch_bytes(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
+  const double width = data.at("width").number(1), element = spec::bytes_per_element(plan.model.activation_dtype);
+  const auto pixels = data.find("patch_elements");
+  return vectors(plan, data, rules) * width * element +
+         (pixels ? pixels->number(1) * rules.value("encoder_input_bytes") : 0);
+}
+
 }  // namespace
 
 bool leaves_tower_out(const spec::Plan& plan) {
@@ -116,8 +134,7 @@ EncoderLoad encoder_load(const spec::Plan& plan) {
   const std::int64_t rows = rules.is("encoder_cache_whole_budget") ? out.budget_tokens : item.places;
   if (rules.is("encoder_cache_by_places") && item.made < rows) out.cached_tokens = count * rows;
   out.patches = work.at_once * data->at("patches_per_token").integer(1);
-  out.bytes_per_patch = data->at("vectors").number(0) * data->at("width").number(1) *
-                        spec::bytes_per_element(plan.model.activation_dtype);
+  out.bytes_per_patch = patch_bytes(plan, *data, rules);
   return out;
 }
 

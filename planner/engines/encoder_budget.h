@@ -6,16 +6,20 @@
 //   items         budget / tokens of an item, at least 1, at most max_num_seqs; rounded up before 0.10.1
 //   tokens        items * tokens of the item that is really made: before 0.11 its video was cut to what
 //                 max_num_batched_tokens holds
-//   timed video   of Qwen3-VL, 0.11 to 0.13: one pair of frames for requests below `whole_from` tokens, else as many
+//   timed video   of Qwen3-VL, 0.11 and 0.12: one pair of frames for requests below `whole_from` tokens, else as many
 //                 frames as its preprocessor takes; the budget counts 12.5 places for each of its tokens
-//   cache         rows that the profile run keeps beside the outputs, 0.11 to 0.13: every item's places (0.11: the
+//   cache         rows that the profile run keeps beside the outputs, 0.11 and 0.12: every item's places (0.11: the
 //   whole
 //                 budget for each) where those are more than its tokens
 //   engine V0     an image and a video in each of max_num_batched_tokens / (tokens of both) sequences, at least one;
 //                 the tower works on all images at once, then on all videos
 //   limits        a kind of item that prompts may not bring is not made (--limit-mm-per-prompt); where none may come,
-//                 nothing is, and since 0.11 the tower is not loaded either. More than one item a prompt count as one.
+//                 nothing is, and since 0.10.1 the tower is not loaded either. More than one item a prompt count as
+//                 one.
 //   data parallel every rank works on its share of the items (--mm-encoder-tp-mode data)
+//   a patch       vectors of the tower's width that stand in memory at once and the pixels it was made of. Of towers
+//                 whose data states no vectors (Qwen's): residual and normed input 2, what attention makes of q, k and
+//                 v divided by ranks, and before 0.11.1 with several ranks q, k and v of all heads, gathered and copied
 // Source: vllm/v1/core/encoder_cache_manager.py, v1/worker/gpu_model_runner.py (profile_run, _get_mm_dummy_batch) and
 // models/qwen2_vl.py, qwen3_vl.py of v0.8.5, v0.9.2, at 80608ba5af (2025-09-30) and 017e9f4448 (2026-08-17); dimensions
 // in planner/catalog/data/architectures.json ("encoder").

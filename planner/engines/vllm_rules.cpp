@@ -33,12 +33,6 @@ Node class_of(const Node& classes, const spec::Device& device) {
   classes.fail("a last class of 0 GiB");
 }
 
-bool has_experts(const spec::Layer& layer) { return layer.feed_forward.kind == spec::FeedForwardKind::moe; }
-
-bool any_experts(const spec::ModelSpec& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(), has_experts);
-}
-
 bool slides(const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::sliding_window; }
 
 bool is_hybrid(const spec::ModelSpec& model) {
@@ -50,7 +44,8 @@ bool on_v2_runner(const std::string& version, const spec::ModelSpec& model) {
   if (spec::is_quantized(model.dtype) && !vllm_rule(version, "v2_runner_quantized").boolean()) return false;
   for (const Node& entry : vllm_rule(version, "v2_runner").items()) {
     const std::string name = entry.text();
-    if (name == model.architecture || name == "all" || (name == "dense" && !any_experts(model) && !is_hybrid(model)))
+    if (name == model.architecture || name == "all" ||
+        (name == "dense" && !spec::has_experts(model) && !is_hybrid(model)))
       return true;
   }
   return false;
@@ -134,8 +129,8 @@ std::string engine_of(const std::string& version, const EngineChoice& choice) {
 std::string engine_of(const spec::Plan& plan) {
   const std::string version = plan.provenance.vllm.empty() ? newest_vllm() : plan.provenance.vllm;
   const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
-  return engine_of(version, {plan.parallel.pp, capability, plan.engine.generation,
-                             plan.model.kv_dtype == spec::DType::fp8});
+  return engine_of(version,
+                   {plan.parallel.pp, capability, plan.engine.generation, plan.model.kv_dtype == spec::DType::fp8});
 }
 
 std::string version_warning(const std::string& version) {

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
+
+#include "planner/cost/memory_account.h"
 
 namespace ppplan::search {
 
@@ -15,20 +16,9 @@ const spec::Stage& tightest(const spec::Plan& plan) {
   });
 }
 
-// The margin is the smaller of two: KV bytes against one request, and free memory against the budget. The second is the
-// case when a device of the stage shows that very figure.
+// The margin is the smaller of two: KV bytes against one request, and free memory against the budget.
 bool lacks_free_memory(const spec::Plan& plan, const spec::Stage& stage) {
-  std::int64_t least_free = stage.memory.margin_bytes + 1;
-  for (const auto& group : stage.devices)
-    for (int index : group) {
-      const spec::Device& device = plan.cluster.devices[static_cast<std::size_t>(index)];
-      const auto budget = plan.engine.kv_cache_memory_bytes
-                              ? stage.memory.budget_bytes
-                              : static_cast<std::int64_t>(
-                                    std::ceil(plan.gpu_memory_utilization * static_cast<double>(device.memory_bytes)));
-      least_free = std::min(least_free, device.free_bytes - budget - stage.memory.other_bytes);
-    }
-  return least_free <= stage.memory.margin_bytes;
+  return cost::outside_bytes(plan, stage, stage.memory) - stage.memory.other_bytes <= stage.memory.margin_bytes;
 }
 
 }  // namespace

@@ -10,9 +10,12 @@ namespace {
 
 using input::Node;
 
-DType integer_format(const Node& bits) {
+/// Of a node that may state a group_size: the values that share a scale.
+DType integer_format(const Node& stated, const char* bits_key) {
+  const Node bits = stated.at(bits_key);
   const auto width = bits.integer();
-  if (width == 4) return DType::int4;
+  const auto group = stated.find("group_size");
+  if (width == 4) return group && group->integer() == 32 ? DType::int4_g32 : DType::int4;
   if (width == 8) return DType::int8;
   bits.fail("4 or 8 bits");
 }
@@ -43,8 +46,8 @@ DType bitsandbytes_format(const Node& config) {
 /// One group of compressed-tensors.
 DType group_format(const Node& group) {
   const Node weights = group.at("weights");
+  if (weights.at("type").text() == "int") return integer_format(weights, "num_bits");
   const Node bits = weights.at("num_bits");
-  if (weights.at("type").text() == "int") return integer_format(bits);
   if (bits.integer() == 8) return DType::fp8;
   const auto size = weights.find("group_size");
   if (bits.integer() == 4) return size && size->integer() == 32 ? DType::mxfp4 : DType::nvfp4;
@@ -84,7 +87,7 @@ ModulePatterns left_alone(const Node& config) {
 DType single_format(const Node& config, const Node& method) {
   const std::string text = method.text();
   if (text == "fp8" || text == "fbgemm_fp8") return DType::fp8;
-  if (text == "awq" || text == "gptq" || text == "auto-round") return integer_format(config.at("bits"));
+  if (text == "awq" || text == "gptq" || text == "auto-round") return integer_format(config, "bits");
   if (text == "bitsandbytes") return bitsandbytes_format(config);
   if (text == "modelopt" || text == "modelopt_fp4") return modelopt_format(config);
   if (text == "mxfp4") return DType::mxfp4;

@@ -11,13 +11,14 @@ struct Format {
   double bytes;
 };
 
-constexpr std::array<Format, 8> formats = {{
+constexpr std::array<Format, 9> formats = {{
     {DType::fp32, "fp32", 4},
     {DType::bf16, "bf16", 2},
     {DType::fp16, "fp16", 2},
     {DType::fp8, "fp8", 1},
     {DType::int8, "int8", 1},
     {DType::int4, "int4", 0.51953125},
+    {DType::int4_g32, "int4-g32", 0.5625},
     {DType::nvfp4, "nvfp4", 0.5625},
     {DType::mxfp4, "mxfp4", 0.53125},
 }};
@@ -35,6 +36,8 @@ std::optional<DType> dtype(std::string_view name) {
 }
 
 double bytes_per_element(DType dtype) { return format(dtype).bytes; }
+
+DType family(DType dtype) { return dtype == DType::int4_g32 ? DType::int4 : dtype; }
 
 bool is_quantized(DType dtype) { return dtype != DType::bf16 && dtype != DType::fp16 && dtype != DType::fp32; }
 

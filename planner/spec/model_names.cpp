@@ -241,7 +241,7 @@ std::optional<ListedCheckpoint> listed_checkpoint(const std::string& name, DType
   const bool experts = has_experts(*model, name);
   for (const Listed& listed : listed_of(model->entry)) {
     const auto formats = formats_of(model_of(model->entry, listed), listed.names.front());
-    if (formats && (experts ? formats->experts : formats->dense) == dtype)
+    if (formats && family(experts ? formats->experts : formats->dense) == family(dtype))
       return ListedCheckpoint{listed.names.front(), *formats};
   }
   return std::nullopt;

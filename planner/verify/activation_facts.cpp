@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 
 namespace ppplan::verify {
 namespace {
@@ -96,11 +98,26 @@ WidthFacts width_facts(const Node& run, const PlanFacts& plan, double hidden) {
           latent_width(attention, plan)};
 }
 
+double held_by_others(const PlanFacts& plan, const StageFacts& stage) {
+  if (memory_constant("whole_card_in_budget", plan) == 0) return 0;
+  std::int64_t smallest = std::numeric_limits<std::int64_t>::max(), most = 0;
+  for (const auto& group : stage.devices)
+    for (const std::int64_t index : group) {
+      const DeviceFacts& card = plan.input_devices[static_cast<std::size_t>(index)];
+      if (card.name == "cpu-core") return 0;
+      smallest = std::min(smallest, card.memory_bytes);
+      most = std::max(most, card.memory_bytes - card.free_bytes);
+    }
+  const bool large = static_cast<double>(smallest) >= memory_constant("large_card_bytes", plan);
+  return memory_constant(large ? "large_card_context_bytes" : "context_bytes", plan) + static_cast<double>(most);
+}
+
 ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage) {
   const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   // norm_bytes is one vector of [hidden].
   const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
-  const double peak = (constant("forward_hidden_copies") + (plan.tp > 1 ? 1 : 0)) * hidden + widest_bytes(plan, stage);
+  const double reduced = plan.tp > 1 ? constant("reduced_hidden_copies") : 0;
+  const double peak = (constant("forward_hidden_copies") + reduced) * hidden + widest_bytes(plan, stage);
   ActivationFacts out;
   out.forward_bytes = peak + library_bytes(plan, stage);
   if (stage.first_layer > 0) out.forward_bytes += constant("boundary_hidden_copies") * hidden;

@@ -20,6 +20,9 @@ struct ActivationFacts {
 
 /// `run` is an entry of the model's `layers`.
 WidthFacts width_facts(const input::Node& run, const PlanFacts& plan, double hidden);
+/// What the card's context and other processes hold of the budget, which engines of some versions count with their own;
+/// 0 else, and on the host.
+double held_by_others(const PlanFacts& plan, const StageFacts& stage);
 /// Without the tower's share, and without what a tensor-parallel group's link asks for.
 ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage);
 

@@ -10,8 +10,8 @@ namespace ppplan::verify {
 
 using input::Node;
 
-/// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and one 4-bit zero point per
-/// 128.
+/// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and one 4-bit zero point
+/// per 128, int4-g32 one 16-bit scale per 32.
 double element_bytes(const Node& node) {
   static const std::map<std::string, double> known = {{"fp32", 4},
                                                       {"bf16", 2},
@@ -19,10 +19,11 @@ double element_bytes(const Node& node) {
                                                       {"fp8", 1},
                                                       {"int8", 1},
                                                       {"int4", 0.5 + 2.5 / 128},
+                                                      {"int4-g32", 0.5 + 2.0 / 32},
                                                       {"nvfp4", 0.5 + 1.0 / 16},
                                                       {"mxfp4", 0.5 + 1.0 / 32}};
   const auto found = known.find(node.text());
-  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, nvfp4 or mxfp4");
+  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, int4-g32, nvfp4 or mxfp4");
   return found->second;
 }
 

@@ -75,20 +75,24 @@ bool is_integrated(const std::string& name) {
 double outside_torch(const PlanFacts& plan, const StageFacts& stage) {
   const auto constant = [&](const char* name) { return memory_constant(name, plan); };
   if (on_host(plan, stage)) return 0;
-  return constant("non_torch_bytes") + (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
+  return constant("non_torch_bytes") + held_by_others(plan, stage) +
+         (is_last(plan, stage) ? constant("non_torch_sampler_bytes") : 0) +
          (plan.tp > 1 ? constant("non_torch_group_bytes") : 0) +
          (is_integrated(plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].name)
               ? constant("integrated_host_bytes")
               : 0);
 }
 
-/// What a group's fast links add to that at most.
+/// What groups add to that at most: of a replica's ranks by fast links alone, and two over the replicas.
 double fabric_most(const PlanFacts& plan, const StageFacts& stage) {
-  if (plan.tp == 1 || on_host(plan, stage)) return 0;
-  double sum = 0;
+  if (on_host(plan, stage)) return 0;
+  const auto replicas = static_cast<double>(stage.devices.size());
+  const double wide = replicas > 1 ? 2 : 0, groups = wide + (plan.tp > 1 ? 1 : 0);
+  double links = 0;
   for (const char* name : {"fabric_group_bytes", "fabric_communicator_bytes", "fusion_workspace_bytes"})
-    sum += memory_constant(name, plan);
-  return std::max(sum, static_cast<double>(plan.tp) * memory_constant("nvlink_channel_bytes", plan));
+    links += memory_constant(name, plan);
+  const double channels = replicas * static_cast<double>(plan.tp) * memory_constant("nvlink_channel_bytes", plan);
+  return wide * memory_constant("non_torch_group_bytes", plan) + groups * std::max(links, channels);
 }
 
 /// Rounding: a byte of each of three figures.

@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 
+#include "planner/verify/activation_facts.h"
 #include "planner/verify/claim.h"
 #include "planner/verify/kv_facts.h"
 #include "planner/verify/plan_claims.h"
@@ -197,8 +198,10 @@ Check unused_claim(const PlanFacts& plan, const KvPool& pool) {
 }
 
 std::int64_t outside_bytes(const PlanFacts& plan, const StageFacts& stage) {
+  const bool all = !plan.kv_cache_memory_bytes && held_by_others(plan, stage) > 0;
   return least(plan, stage, [&](const DeviceFacts& d) {
-    return d.free_bytes - (plan.kv_cache_memory_bytes ? stage.budget_bytes : budget_bytes(plan, d));
+    const std::int64_t budget = plan.kv_cache_memory_bytes ? stage.budget_bytes : budget_bytes(plan, d);
+    return (all ? d.memory_bytes : d.free_bytes) - budget;
   });
 }
 

@@ -72,7 +72,7 @@ TEST(EncoderBudget, LeavesOutWhatPromptsMayNotBring) {
   plan.engine.encoder.images = 0;
   EXPECT_EQ(encoder_load(plan), EncoderLoad{});
   EXPECT_TRUE(leaves_tower_out(plan));
-  plan.provenance.vllm = "0.10.2";  // nothing is encoded, the tower is loaded
+  plan.provenance.vllm = "0.10.0";  // nothing is encoded, the tower is loaded
   EXPECT_EQ(encoder_load(plan), EncoderLoad{});
   EXPECT_FALSE(leaves_tower_out(plan));
 }

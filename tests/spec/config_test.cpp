@@ -167,7 +167,8 @@ TEST(Config, ReadsQuantization) {
   };
   EXPECT_EQ(weights(R"({"quant_method": "fp8"})"), DType::fp8);
   EXPECT_EQ(weights(R"({"quant_method": "awq", "bits": 4})"), DType::int4);
-  EXPECT_EQ(weights(R"({"quant_method": "gptq", "bits": 8})"), DType::int8);
+  EXPECT_EQ(weights(R"({"quant_method": "gptq", "bits": 4, "group_size": 32})"), DType::int4_g32);
+  EXPECT_EQ(weights(R"({"quant_method": "gptq", "bits": 8, "group_size": -1})"), DType::int8);
   EXPECT_EQ(weights(R"({"quant_method": "modelopt", "quant_algo": "NVFP4"})"), DType::nvfp4);
   EXPECT_EQ(weights(R"({"quant_method": "modelopt", "quantization": {"quant_algo": "FP8"}})"), DType::fp8);
   EXPECT_EQ(weights(R"({"quant_method": "compressed-tensors",
@@ -176,6 +177,9 @@ TEST(Config, ReadsQuantization) {
   EXPECT_EQ(weights(R"({"quant_method": "compressed-tensors",
                         "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int"}}}})"),
             DType::int4);
+  EXPECT_EQ(weights(R"({"quant_method": "compressed-tensors",
+                        "config_groups": {"group_0": {"weights": {"num_bits": 4, "type": "int", "group_size": 32}}}})"),
+            DType::int4_g32);
   Json config = llama();
   config["quantization_config"] = {{"quant_method", "hqq"}};
   EXPECT_NE(refusal(config).find("/quantization_config/quant_method"), std::string::npos);

@@ -25,7 +25,7 @@ TEST(ModelNames, CheckpointsHaveTheirOwnQuantizationAndContext) {
   EXPECT_EQ(formats(fp8), (WeightFormats{DType::fp8, DType::fp8, DType::fp8}));
   EXPECT_EQ(fp8.max_position, 40960);
   const ModelSpec thinking = read_model("moonshotai/Kimi-K2-Thinking");
-  EXPECT_EQ(formats(thinking), (WeightFormats{DType::bf16, DType::bf16, DType::int4}));
+  EXPECT_EQ(formats(thinking), (WeightFormats{DType::bf16, DType::bf16, DType::int4_g32}));
   EXPECT_THAT(thinking.notes, ElementsAre(HasSubstr("Kimi-K2.5")));
   EXPECT_EQ(formats(read_model("meta-llama/Llama-3.1-405B-Instruct-FP8")),
             (WeightFormats{DType::fp8, DType::bf16, DType::fp8}));

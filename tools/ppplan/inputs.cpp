@@ -35,7 +35,7 @@ void positive_seconds(const std::optional<double>& value, const std::string& fla
 
 spec::DType dtype_of(const std::string& text, const std::string& flag) {
   if (const auto known = spec::dtype(text)) return *known;
-  throw input::InputError(flag, "", "one of fp32, bf16, fp16, fp8, int8, int4, nvfp4", "'" + text + "'");
+  throw input::InputError(flag, "", "one of fp32, bf16, fp16, fp8, int8, int4, int4-g32, nvfp4", "'" + text + "'");
 }
 
 /// --dtype names a format, not a checkpoint: a listed checkpoint in that format tells what it leaves alone, otherwise
