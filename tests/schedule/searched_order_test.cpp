@@ -62,7 +62,10 @@ TEST(SearchedOrder, TakesAsLongAsItSays) {
 TEST(SearchedOrder, IsTheSameHoweverThreadsAreScheduled) {
   for (const std::string& kind : searched_names()) {
     tests::TrainingRandom random(11);
-    SearchedRequest request{.kind = kind, .ranks = 16, .micro_batches = 1100};
+    SearchedRequest request;
+    request.kind = kind;
+    request.ranks = 16;
+    request.micro_batches = 1100;
     request.costs = tests::random_training(random, request.ranks * chunks_of_searched(kind));
     const SearchedOrder first = searched_order(request);
     EXPECT_EQ(order_faults(first.order), std::vector<std::string>{}) << kind;
