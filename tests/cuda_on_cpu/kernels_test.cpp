@@ -2,6 +2,7 @@
 // arithmetic and its indices, not a GPU.
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <stdexcept>
 #include <vector>
 
@@ -17,6 +18,7 @@ struct Checked {
   Check check;
   unsigned seeds;
 };
+void PrintTo(const Checked& checked, std::ostream* out) { *out << checked.name; }
 
 class CudaKernels : public testing::TestWithParam<Checked> {};
 

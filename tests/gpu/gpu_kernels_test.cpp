@@ -4,11 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <ostream>
 #include <string>
 
 #include "kernels/cuda/status.h"
 #include "tests/cuda_on_cpu/checks.h"
-#include "tests/gpu/managed_memory.h"
+#include "tests/gpu/mapped_memory.h"
 
 namespace ppplan::tests {
 namespace {
@@ -39,6 +40,10 @@ CudaOperations ended_operations() {
   set_to_end<&cuda::grouped_linear>(out.grouped_linear);
   set_to_end<&cuda::combine_experts>(out.combine_experts);
   set_to_end<&cuda::argmax>(out.argmax);
+  set_to_end<&cuda::embed_part>(out.embed_part);
+  set_to_end<&cuda::join_columns>(out.join_columns);
+  set_to_end<&cuda::rope_store_latent>(out.rope_store_latent);
+  set_to_end<&cuda::latent_attention>(out.latent_attention);
   return out;
 }
 
@@ -58,29 +63,31 @@ struct Checked {
   const char* name;
   Check check;
 };
+void PrintTo(const Checked& checked, std::ostream* out) { *out << checked.name; }
 
 class GpuKernels : public testing::TestWithParam<Checked> {};
 
 TEST_P(GpuKernels, EqualTheHost) {
   if (!has_gpu()) GTEST_SKIP() << "no CUDA device";
   for (unsigned seed = 0; seed < seeds(); ++seed) {
-    const ManagedMemory managed;
+    const MappedMemory mapped;
     const std::string difference = GetParam().check(ended_operations(), seed);
     ASSERT_TRUE(difference.empty()) << "seed " << seed << ": " << difference;
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Operations, GpuKernels,
-                         testing::Values(Checked{"Embed", check_embed}, Checked{"RmsNorm", check_rms_norm},
-                                         Checked{"AddRmsNorm", check_add_rms_norm},
-                                         Checked{"RopeStoreKv", check_rope_store_kv}, Checked{"Swiglu", check_swiglu},
-                                         Checked{"Argmax", check_argmax}, Checked{"Route", check_route},
-                                         Checked{"SortByExpert", check_sort_by_expert},
-                                         Checked{"GroupedLinear", check_grouped_linear},
-                                         Checked{"CombineExperts", check_combine_experts},
-                                         Checked{"PrefillAttention", check_prefill_attention},
-                                         Checked{"DecodeAttention", check_decode_attention}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Operations, GpuKernels,
+    testing::Values(Checked{"Embed", check_embed}, Checked{"RmsNorm", check_rms_norm},
+                    Checked{"AddRmsNorm", check_add_rms_norm}, Checked{"RopeStoreKv", check_rope_store_kv},
+                    Checked{"Swiglu", check_swiglu}, Checked{"Argmax", check_argmax}, Checked{"Route", check_route},
+                    Checked{"SortByExpert", check_sort_by_expert}, Checked{"GroupedLinear", check_grouped_linear},
+                    Checked{"CombineExperts", check_combine_experts},
+                    Checked{"PrefillAttention", check_prefill_attention},
+                    Checked{"DecodeAttention", check_decode_attention}, Checked{"Parts", check_parts},
+                    Checked{"RopeStoreLatent", check_rope_store_latent},
+                    Checked{"LatentAttention", check_latent_attention}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace ppplan::tests
