@@ -177,7 +177,8 @@ TEST(ResumedProfile, AFinishedOneIsReplacedByItsLikeAlone) {
   set_double();
   const std::string out = scratch("finished.json");
   const auto profile = [](const std::string& name) {
-    return R"({"format": "ppplan/profile/1", "engine": "ppplan 0.1", "device": "cuda-double-no-gpu", "machine": {"model": ")" +
+    return R"({"format": "ppplan/profile/1", "engine": "ppplan 0.1", "device": "cuda-double-no-gpu", )"
+           R"("machine": {"model": ")" +
            name + "\"}}";
   };
   std::ofstream(out) << profile("llama8b");
