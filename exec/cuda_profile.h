@@ -2,7 +2,8 @@
 //
 // Every operation is measured through the code that a stage runs (exec/cuda/cuda_probe.h), with random data and cold
 // weights, as part of CUDA graphs (the profile's times) and eagerly. Sizes are gone through in random order, round
-// after round. Messages are measured through the wires that a run uses, where there are two GPUs.
+// after round. Messages are measured through the wires that a run uses, where there are two GPUs. Where a keeper is
+// given, a run goes on from what earlier ones had measured when they ended.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,7 @@
 
 #include "exec/cuda_execution.h"
 #include "exec/profile_point.h"
+#include "exec/profile_progress.h"
 #include "traces/profile.h"
 
 namespace ppplan::exec {
@@ -24,9 +26,11 @@ struct CudaProfileOptions {
   std::int64_t max_message_bytes = 1 << 28;  // messages of 1 KiB, 4 KiB, ... up to this
   CudaTransport transport = CudaTransport::local;
   double warm_up_s = 3;   // of work before the first sample, so that clocks settle
-  double budget_s = 240;  // stops starting rounds when the next would pass it; one round of each point is always run
+  double budget_s = 240;  // of all runs together; stops starting rounds when the next would pass it; one round of each
+                          // point is always run
   int rounds = 4;         // of five samples of each point; fewer where the budget ends before
   std::uint64_t seed = 1;
+  ProfileKeeper keeper;
 };
 
 struct CudaProfile {

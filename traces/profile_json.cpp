@@ -11,14 +11,6 @@ using input::Node;
 /// Times below the smallest normal number would round to zero somewhere; nothing measured comes near.
 constexpr double shortest_s = 1e-12;
 
-Json to_json(const LinkSample& sample) {
-  Json out = {{"op", sample.op}, {"link", sample.link},   {"ranks", sample.ranks},      {"from", sample.from},
-              {"to", sample.to}, {"bytes", sample.bytes}, {"median_s", sample.median_s}};
-  if (!sample.engine.empty()) out["engine"] = sample.engine;
-  if (!sample.method.empty()) out["method"] = sample.method;
-  return out;
-}
-
 Json to_json(const HeldOutError& error) {
   Json out = {{"op", error.op}};
   if (!error.dtype.empty()) out["dtype"] = error.dtype;
@@ -72,20 +64,6 @@ Operation operation_from_json(const Node& node) {
   return out;
 }
 
-LinkSample link_from_json(const Node& node) {
-  LinkSample out;
-  out.op = node.at("op").text();
-  out.link = node.at("link").text();
-  out.ranks = count_or(node, "ranks", 2, 2);
-  out.from = count_or(node, "from", 0, 0);
-  out.to = count_or(node, "to", 0, out.ranks - 1);
-  out.bytes = node.at("bytes").integer(1);
-  out.median_s = duration(node.at("median_s"));
-  out.engine = text_or(node, "engine", "");
-  out.method = text_or(node, "method", "");
-  return out;
-}
-
 HeldOutError error_from_json(const Node& node) {
   HeldOutError out;
   out.op = node.at("op").text();
@@ -133,6 +111,14 @@ Json to_json(const Operation& operation) {
   return out;
 }
 
+Json to_json(const LinkSample& sample) {
+  Json out = {{"op", sample.op}, {"link", sample.link},   {"ranks", sample.ranks},      {"from", sample.from},
+              {"to", sample.to}, {"bytes", sample.bytes}, {"median_s", sample.median_s}};
+  if (!sample.engine.empty()) out["engine"] = sample.engine;
+  if (!sample.method.empty()) out["method"] = sample.method;
+  return out;
+}
+
 Json to_json(const Profile& profile) {
   Json out = {{"format", "ppplan/profile/1"}, {"engine", profile.engine}, {"device", profile.device}};
   out["machine"] = {{"device", profile.device}};
@@ -145,6 +131,20 @@ Json to_json(const Profile& profile) {
   out["fits"] = list(profile.fits);
   out["errors"] = list(profile.errors);
   out["sources"] = list(profile.sources);
+  return out;
+}
+
+LinkSample link_from_json(const Node& node) {
+  LinkSample out;
+  out.op = node.at("op").text();
+  out.link = node.at("link").text();
+  out.ranks = count_or(node, "ranks", 2, 2);
+  out.from = count_or(node, "from", 0, 0);
+  out.to = count_or(node, "to", 0, out.ranks - 1);
+  out.bytes = node.at("bytes").integer(1);
+  out.median_s = duration(node.at("median_s"));
+  out.engine = text_or(node, "engine", "");
+  out.method = text_or(node, "method", "");
   return out;
 }
 

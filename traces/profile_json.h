@@ -10,9 +10,11 @@
 namespace ppplan::traces {
 
 input::Json to_json(const Operation& operation);
+input::Json to_json(const LinkSample& sample);
 input::Json to_json(const Profile& profile);
-/// Throws InputError: missing fields, times that are negative, not finite or zero, counts below 1.
+/// Throws InputError, as all of these: missing fields, times that are negative, not finite or zero, counts below 1.
 Profile profile_from_json(const input::Node& node);
+LinkSample link_from_json(const input::Node& node);
 
 /// The document as it is written to a file: one line for each operation, message, fit, error and source, and of
 /// whatever else was added to it as a list.

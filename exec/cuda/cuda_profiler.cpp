@@ -1,6 +1,7 @@
 #include "exec/cuda/cuda_profiler.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -31,6 +32,7 @@ using ProgressTold = std::function<void(double, const std::string&)>;
 constexpr int kSamplesOfRound = 5;
 constexpr int kMessages = 16;          // of each size
 constexpr double kShareOfLinks = 0.1;  // of the time, for progress alone
+constexpr double kKeepEvery_s = 1;     // or seldomer, where points take longer
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -38,7 +40,6 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 struct Group {
   std::string what;
   std::vector<ProfilePoint> points;
-  std::vector<CudaProbe::Samples> samples;  // [point]
 };
 
 std::vector<Group> groups_of(const std::vector<ProfilePoint>& points) {
@@ -47,9 +48,8 @@ std::vector<Group> groups_of(const std::vector<ProfilePoint>& points) {
   for (const ProfilePoint& point : points) {
     const bool same =
         !out.empty() && out.back().points.front().kind == point.kind && out.back().points.front().shape == point.shape;
-    if (!same) out.push_back({kNames[static_cast<int>(point.kind)], {}, {}});
+    if (!same) out.push_back({kNames[static_cast<int>(point.kind)], {}});
     out.back().points.push_back(point);
-    out.back().samples.emplace_back();
   }
   return out;
 }
@@ -64,16 +64,17 @@ class Profiler {
 
   CudaProfile run() {
     const DeviceScope scope(options_.gpu);
-    std::vector<Group> groups =
+    const std::vector<Group> groups =
         groups_of(profile_points(static_cast<int>(distinct_layers(options_.model).size()), options_.sizes));
     out_.profile.engine = "ppplan 0.1";
     out_.profile.device = gpu_name(options_.gpu);
     if (options_.slice > 0) slices_.emplace(options_.gpu, std::vector<int>{options_.slice});
     if (slices_) out_.slice = slices_->processors(0);
     state_machine();
+    take_up();
     std::size_t points = 0;
     for (const Group& group : groups) points += group.points.size();
-    for (Group& group : groups) {
+    for (const Group& group : groups) {
       share_ = (1 - kShareOfLinks) * static_cast<double>(group.points.size()) / static_cast<double>(points);
       measure(group);
       add_operations(group);
@@ -92,23 +93,42 @@ class Profiler {
     machine["model"] = options_.model.name;
   }
 
-  void measure(Group& group) {
-    progress_(first_fraction_, group.what + ": weights and caches");
+  void take_up() {
+    Facts facts = out_.profile.machine;
+    facts["engine"] = out_.profile.engine;
+    if (options_.keeper.taken_up) so_far_ = options_.keeper.taken_up(facts);
+    so_far_.machine = std::move(facts);
+    if (!so_far_.dates.empty())
+      out_.profile.machine["earlier_dates"] = fmt::format("{}", fmt::join(so_far_.dates, ", "));
+    // Tells a place that can't be written before minutes have gone.
+    if (options_.keeper.keep) options_.keeper.keep(so_far_);
+  }
+
+  void keep() {
+    if (options_.keeper.keep) options_.keeper.keep(so_far_);
+    kept_ = Clock::now();
+  }
+
+  GroupProgress& kept_of(const Group& group) { return group_of(so_far_, group.points.front()); }
+
+  void measure(const Group& group) {
     const int copies = copies_of(group.points.front());
     if (copies > 0) out_.profile.machine["layer_copies"] = std::to_string(copies);
+    if (kept_of(group).finished && has_all(kept_of(group), group.points)) return;
+    progress_(first_fraction_, group.what + ": weights and caches");
     CudaProbe::Settings settings;
     if (slices_) settings.slices = &*slices_;
     CudaProbe probe(probe_run(options_.model, group.points, copies, options_.seed), blas_, settings);
     if (!warm_) warm_up(probe, group.points.size() - 1);
-    const auto start = Clock::now();
     double longest_s = 0;
     for (int round = 0; round < options_.rounds; ++round) {
-      if (round > 0 && seconds_since(start) + longest_s > share_ * options_.budget_s) break;
-      const auto began = Clock::now();
+      const double before_s = kept_of(group).spent_s;
+      if (round > 0 && before_s + longest_s > share_ * options_.budget_s) break;
       measure_round(group, probe, round);
-      longest_s = std::max(longest_s, seconds_since(began));
+      longest_s = std::max(longest_s, kept_of(group).spent_s - before_s);
     }
-    out_.gemms.push_back(gemm_choices(probe.choices()));
+    kept_of(group).finished = true;
+    keep();
   }
 
   int copies_of(const ProfilePoint& point) const {
@@ -124,27 +144,42 @@ class Profiler {
     for (const auto start = Clock::now(); seconds_since(start) < options_.warm_up_s;) probe.run(point);
   }
 
-  void measure_round(Group& group, CudaProbe& probe, int round) {
+  void measure_round(const Group& group, CudaProbe& probe, int round) {
     std::vector<std::size_t> order(group.points.size());
     std::iota(order.begin(), order.end(), std::size_t{0});
     std::shuffle(order.begin(), order.end(), random_);
     for (std::size_t i = 0; i < order.size(); ++i) {
       const double done = (round + static_cast<double>(i) / static_cast<double>(order.size())) / options_.rounds;
       progress_(first_fraction_ + share_ * done, group.what);
-      const CudaProbe::Samples samples = probe.samples(order[i], kSamplesOfRound);
-      append(group.samples[order[i]].graph_s, samples.graph_s);
-      append(group.samples[order[i]].eager_s, samples.eager_s);
+      measure_point(group, probe, order[i], round);
     }
   }
 
+  // Nothing where an earlier run has done it.
+  void measure_point(const Group& group, CudaProbe& probe, std::size_t point, int round) {
+    GroupProgress& kept = kept_of(group);
+    PointSamples& to = samples_of(kept, group.points[point]);
+    if (to.graph_s.size() > static_cast<std::size_t>(round * kSamplesOfRound)) return;
+    const auto began = Clock::now();
+    const CudaProbe::Samples samples = probe.samples(point, kSamplesOfRound);
+    append(to.graph_s, samples.graph_s);
+    append(to.eager_s, samples.eager_s);
+    kept.spent_s += seconds_since(began);
+    merge(kept.gemms, gemm_choices(probe.choices()));
+    if (!kept_ || seconds_since(*kept_) > kKeepEvery_s) keep();
+  }
+
   void add_operations(const Group& group) {
-    for (std::size_t i = 0; i < group.points.size(); ++i) {
-      traces::Operation operation = operation_of(options_.model, group.points[i], "bf16");
-      state_times(operation, group.samples[i].eager_s);
+    GroupProgress& kept = kept_of(group);
+    for (const ProfilePoint& point : group.points) {
+      const PointSamples& samples = samples_of(kept, point);
+      traces::Operation operation = operation_of(options_.model, point, "bf16");
+      state_times(operation, samples.eager_s);
       out_.eager.push_back(operation);
-      state_times(operation, group.samples[i].graph_s);
+      state_times(operation, samples.graph_s);
       out_.profile.operations.push_back(std::move(operation));
     }
+    out_.gemms.push_back(kept.gemms);
   }
 
   void measure_links() {
@@ -152,18 +187,39 @@ class Profiler {
     PPPLAN_CHECK(cudaGetDeviceCount(&count));
     if (count < 2) return;
     const int from = options_.gpu, to = (from + 1) % count;
-    const std::unique_ptr<Wires> wires = make_wires(from, to);
+    std::unique_ptr<Wires> wires;
     for (std::int64_t bytes = 1 << 10; bytes <= options_.max_message_bytes; bytes *= 4) {
       progress_(1 - kShareOfLinks, fmt::format("messages from GPU {} to GPU {}", from, to));
-      traces::LinkSample& sample = out_.profile.links.emplace_back();
-      sample.op = "send_recv";
-      sample.link = link_between(from, to);
-      sample.from = from;
-      sample.to = to;
-      sample.bytes = bytes;
-      sample.method = options_.transport == CudaTransport::nccl ? "nccl" : "copy";
+      traces::LinkSample sample = message(from, to, bytes);
+      if (const traces::LinkSample* known = known_message(sample)) {
+        out_.profile.links.push_back(*known);
+        continue;
+      }
+      if (!wires) wires = make_wires(from, to);
       sample.median_s = quantile(message_seconds(*wires, from, to, static_cast<std::size_t>(bytes), kMessages), 0.5);
+      so_far_.links.push_back(sample);
+      out_.profile.links.push_back(std::move(sample));
+      keep();
     }
+  }
+
+  traces::LinkSample message(int from, int to, std::int64_t bytes) const {
+    traces::LinkSample sample;
+    sample.op = "send_recv";
+    sample.link = link_between(from, to);
+    sample.from = from;
+    sample.to = to;
+    sample.bytes = bytes;
+    sample.method = options_.transport == CudaTransport::nccl ? "nccl" : "copy";
+    return sample;
+  }
+
+  const traces::LinkSample* known_message(traces::LinkSample sample) const {
+    for (const traces::LinkSample& known : so_far_.links) {
+      sample.median_s = known.median_s;
+      if (known == sample) return &known;
+    }
+    return nullptr;
   }
 
   std::unique_ptr<Wires> make_wires(int from, int to) const {
@@ -181,6 +237,8 @@ class Profiler {
   std::optional<kernels::cuda::SmSlices> slices_;
   bool warm_ = false;
   double first_fraction_ = 0, share_ = 1;  // of the group that is measured, of all progress
+  ProfileProgress so_far_;
+  std::optional<Clock::time_point> kept_;
   CudaProfile out_;
 };
 

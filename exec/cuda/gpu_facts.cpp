@@ -14,6 +14,13 @@ cudaDeviceProp properties_of(int gpu) {
   return properties;
 }
 
+// Of an attribute in kHz.
+std::string hertz(int gpu, cudaDeviceAttr attribute) {
+  int kilohertz = 0;
+  PPPLAN_CHECK(cudaDeviceGetAttribute(&kilohertz, attribute, gpu));
+  return std::to_string(std::int64_t{1000} * kilohertz);
+}
+
 // 13010 is 13.1.
 std::string cuda_version(int version) { return fmt::format("{}.{}", version / 1000, version % 1000 / 10); }
 
@@ -49,6 +56,8 @@ std::map<std::string, std::string> gpu_facts(int gpu, const kernels::cuda::BlasC
       {"gpu_memory_bytes", std::to_string(properties.totalGlobalMem)},
       {"gpu_processors", std::to_string(properties.multiProcessorCount)},
       {"compute_capability", fmt::format("{}.{}", properties.major, properties.minor)},
+      {"gpu_peak_clock_hz", hertz(gpu, cudaDevAttrClockRate)},
+      {"gpu_peak_memory_clock_hz", hertz(gpu, cudaDevAttrMemoryClockRate)},
       {"l2_bytes", std::to_string(properties.l2CacheSize)},
       {"cuda_driver", cuda_version(driver)},
       {"cuda_runtime", cuda_version(runtime)},

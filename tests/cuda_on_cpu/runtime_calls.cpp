@@ -144,8 +144,13 @@ cudaError_t cudaSetDevice(int chosen) {
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
   return call("cudaDeviceGetAttribute", [&](Runtime& machine, auto&) {
-    if (attribute != cudaDevAttrMultiProcessorCount) return cudaErrorInvalidValue;
-    *value = machine.shape.processors;
+    constexpr int kClockKilohertz = 1;  // of no meaning
+    if (attribute == cudaDevAttrMultiProcessorCount)
+      *value = machine.shape.processors;
+    else if (attribute == cudaDevAttrClockRate || attribute == cudaDevAttrMemoryClockRate)
+      *value = kClockKilohertz;
+    else
+      return cudaErrorInvalidValue;
     return cudaSuccess;
   });
 }

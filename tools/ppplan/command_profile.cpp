@@ -125,7 +125,12 @@ void add_profile(CLI::App& app, Context& context) {
   command->add_option("--max-message", flags->max_message_bytes,
                       "bytes of the largest message (16 MiB; of cuda: 256 MiB)");
   command->add_option("--warm-up", flags->warm_up_s, "cuda: seconds of work before the first sample (3)");
-  command->add_option("--out", flags->out, "write the profile");
+  command->add_option(
+      "--out", flags->out,
+      "write the profile. Of cuda, points are kept in OUT.partial until it is finished: the same command "
+      "goes on from there after Ctrl-C, a kill or a power cut, and says what differs and starts anew on "
+      "another machine, driver, model, version or slice; remove OUT.partial to start anew. A file that "
+      "is no profile, or one of another model or device, is refused");
   command->require_subcommand(0, 1);
   add_profile_import(*command, context);
   command->callback([flags, command, &context] {

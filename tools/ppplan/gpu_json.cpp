@@ -49,6 +49,23 @@ input::Json gemms_json(const std::vector<std::vector<exec::GemmChoice>>& gemms, 
   return out;
 }
 
+exec::GemmChoice gemm_from_json(const input::Node& node) {
+  exec::GemmChoice out;
+  out.rows = node.at("rows").count(1);
+  out.inputs = node.at("inputs").count(1);
+  out.outputs = node.at("outputs").count(1);
+  out.bias = node.at("bias").boolean();
+  out.addend = node.at("addend").boolean();
+  out.output_type = node.at("output_type").text();
+  out.algorithm = node.at("algorithm").count(0);
+  out.tile = node.at("tile").count(0);
+  out.stages = node.at("stages").count(0);
+  out.split_k = node.at("split_k").count(0);
+  out.workspace_bytes = node.at("workspace_bytes").integer(0);
+  out.waves = node.at("waves").number(0);
+  return out;
+}
+
 input::Json ranks_json(const std::vector<RankPlace>& ranks) {
   input::Json out = input::Json::array();
   for (std::size_t rank = 0; rank < ranks.size(); ++rank)

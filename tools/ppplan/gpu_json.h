@@ -17,6 +17,8 @@ input::Json busy_json(const std::vector<exec::StageBusy>& stages);
 /// [{<owner>, rows, inputs, outputs, bias, addend, output_type, algorithm, tile, stages, split_k, workspace_bytes,
 /// waves}]: the algorithm, tile and stages by cuBLASLt's numbers; `owner` names the index in the outer list.
 input::Json gemms_json(const std::vector<std::vector<exec::GemmChoice>>& gemms, const char* owner);
+/// One of them. Throws InputError.
+exec::GemmChoice gemm_from_json(const input::Node& node);
 
 /// [{rank, stage, tp_rank, device, planned, host, gpu, name, bus_id}]: device and planned of the plan.
 input::Json ranks_json(const std::vector<RankPlace>& ranks);

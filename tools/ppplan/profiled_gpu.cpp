@@ -12,6 +12,8 @@
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/gpu_names.h"
+#include "tools/ppplan/interrupt.h"
+#include "tools/ppplan/kept_profile.h"
 #include "tools/ppplan/profile_text.h"
 #include "tools/ppplan/stage_slices.h"
 #include "traces/profile_json.h"
@@ -40,11 +42,20 @@ exec::CudaProfileOptions options_of(const GpuProfileFlags& flags) {
   return options;
 }
 
+/// Ctrl-C, between two points.
+class Interrupted : public std::runtime_error {
+ public:
+  Interrupted() : std::runtime_error("interrupted") {}
+};
+
 exec::CudaProfile measured(Context& context, const exec::CudaProfileOptions& options) {
+  const Interruptible guard;
   Progress progress(context, "measuring");
   try {
-    return exec::profile_gpu(options,
-                             [&](double fraction, const std::string& what) { progress.update(fraction, what); });
+    return exec::profile_gpu(options, [&](double fraction, const std::string& what) {
+      if (interrupted()) throw Interrupted();
+      progress.update(fraction, what);
+    });
   } catch (const kernels::cuda::LibraryMissing& error) {
     throw Unavailable(std::string("--backend cuda: ") + error.what());
   } catch (const kernels::cuda::SlicesRefused& error) {
@@ -57,7 +68,7 @@ std::string command_of(const Context& context) {
   return fmt::format("ppplan {}", fmt::join(context.command_line.begin() + 1, context.command_line.end(), " "));
 }
 
-void deliver(const Context& context, exec::CudaProfile& measured, const std::string& out) {
+void deliver(const Context& context, exec::CudaProfile& measured, const std::string& out, const KeptProfile& kept) {
   measured.profile.device = catalog_name(measured.profile.device);
   if (measured.slice > 0) measured.profile.device = slice_name(measured.profile.device, measured.slice);
   measured.profile.machine["command"] = command_of(context);
@@ -65,7 +76,7 @@ void deliver(const Context& context, exec::CudaProfile& measured, const std::str
   document["eager"] = input::Json::array();
   for (const traces::Operation& operation : measured.eager) document["eager"].push_back(traces::to_json(operation));
   document["gemms"] = gemms_json(measured.gemms, "group");
-  if (!out.empty()) input::write_text(out, traces::to_text(document));
+  kept.finish(traces::to_text(document));
   if (context.json()) return print_json(document);
   print_text(profile_text(measured.profile));
   if (!out.empty()) note(context, "wrote " + out);
@@ -75,9 +86,16 @@ void deliver(const Context& context, exec::CudaProfile& measured, const std::str
 
 void profile_gpu(Context& context, const GpuProfileFlags& flags) {
   check_has_gpu();
+  exec::CudaProfileOptions options = options_of(flags);
+  KeptProfile kept(context, flags.out, flags.model);
+  options.keeper = kept.keeper();
   try {
-    exec::CudaProfile profile = measured(context, options_of(flags));
-    deliver(context, profile, flags.out);
+    exec::CudaProfile profile = measured(context, options);
+    deliver(context, profile, flags.out, kept);
+  } catch (const Interrupted&) {
+    note(context, kept.file().empty() ? "interrupted; without --out FILE nothing is kept"
+                                      : "interrupted; the same command goes on from " + kept.file());
+    context.status = exit_cut_short;
   } catch (const exec::StagesTooLarge& error) {
     note(context, std::string("one layer of each shape with its caches, as a stage: ") + error.what());
     context.status = exit_does_not_fit;

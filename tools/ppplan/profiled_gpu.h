@@ -24,7 +24,9 @@ struct GpuProfileFlags {
 
 /// Measures, writes and prints the profile. Its device is the catalog's name of the card where it knows the driver's;
 /// of a slice with its multiprocessors behind it: "h200-32sm".
-/// Exit 3, with a sentence, where layers and caches don't fit. Throws Unavailable without a device or a library.
+/// With `out`, what was measured is kept beside it (kept_profile.h), so that a run that was ended is gone on with.
+/// Exit 6 where Ctrl-C ends it. Exit 3, with a sentence, where layers and caches don't fit. Throws Unavailable without
+/// a device or a library.
 void profile_gpu(Context& context, const GpuProfileFlags& flags);
 
 }  // namespace ppplan::tools
