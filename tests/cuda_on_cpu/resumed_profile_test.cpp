@@ -160,7 +160,7 @@ TEST(ResumedProfile, WhatIsNoProfileIsNeverOverwritten) {
   const std::string whole = R"({"format": "ppplan/profile-partial/1", "machine": {}, "model": {}, "dates": [], )"
                             R"("groups": [{"kind": "tail"}], "links": []})";
   for (const std::string end : {"", ".partial"}) {
-    for (const std::string text :
+    for (const std::string& text :
          {std::string("notes of mine\n"), whole.substr(0, 60), whole, std::string(R"({"format": "ppplan/plan/1"})")}) {
       const std::string out = scratch("foreign.json");
       std::filesystem::remove(out);
