@@ -8,6 +8,7 @@
 #include "planner/cost/assess.h"
 #include "planner/cost/communicator_memory.h"
 #include "planner/cost/kernel_weights.h"
+#include "planner/cost/kv_need.h"
 #include "planner/engines/encoder_budget.h"
 
 namespace ppplan::cost {
@@ -147,7 +148,9 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
       non_torch_bytes(plan, stage, rules, communicators) + (counted ? context + held_bytes(plan, stage) : 0);
   out.graphs_in_budget = graphs_in_budget(plan);
   out.graphs_doubt_bytes =
-      rules.value("cuda_graph_driver_bytes") * static_cast<double>(captured_layers(plan, stage, rules));
+      static_cast<double>(captured_layers(plan, stage, rules)) *
+      std::hypot(rules.value("cuda_graph_driver_bytes"),
+                 rules.value("collective_graph_uncertainty") * collective_graph_bytes(plan, stage, rules));
   return out;
 }
 
@@ -222,18 +225,6 @@ void add_budget(const spec::Plan& plan, const spec::Stage& stage, spec::StageMem
   memory.kv_bytes = memory.budget_bytes - used;
 }
 
-/// KV of one request that a stage must have room for: of its own layers, and in the versions that compare the need of
-/// all layers with the worker that has least, of the whole model.
-std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,
-                           std::int64_t tokens) {
-  const int batch = plan.micro_batching.max_num_batched_tokens, in_flight = plan.micro_batching.in_flight;
-  const std::int64_t own = engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
-                           engines::request_blocks(layout, tokens, batch, in_flight);
-  if (!engines::checks_whole_model(plan.provenance.vllm, plan.parallel.pp)) return own;
-  return std::max(own, engines::block_bytes(layout, 0, static_cast<int>(layout.page_bytes.size())) *
-                           engines::first_group_blocks(layout, tokens, batch, in_flight));
-}
-
 }  // namespace
 
 std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory) {
@@ -280,7 +271,7 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
   const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
   memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(wide));
-  const Margin room{memory.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len),
+  const Margin room{memory.kv_bytes - least_kv_bytes(plan, stage, layout, plan.max_model_len),
                     stated ? 0 : bytes(std::sqrt(inside)), memory.kv_uncertainty_bytes};
   const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
                        bytes(std::sqrt(beyond + (stated ? inside : 0))),
@@ -317,7 +308,7 @@ spec::Verdict verdict_of(std::int64_t margin_bytes, std::int64_t uncertainty_byt
 std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& layout) {
   const auto starts = [&](std::int64_t tokens) {
     return std::all_of(plan.stages.begin(), plan.stages.end(), [&](const spec::Stage& stage) {
-      return stage.memory.kv_bytes > 0 && request_bytes(plan, stage, layout, tokens) <= stage.memory.kv_bytes &&
+      return stage.memory.kv_bytes > 0 && least_kv_bytes(plan, stage, layout, tokens) <= stage.memory.kv_bytes &&
              outside_bytes(plan, stage, stage.memory) >= stage.memory.other_bytes;
     });
   };
@@ -353,7 +344,7 @@ std::optional<spec::Failure> stage_failure(const spec::Plan& plan, const spec::S
       {"cuda_graph", room - (in_budget ? m.cuda_graph_bytes : 0)},
       {"kv", m.kv_bytes > 0 ? 0 : std::min<std::int64_t>(m.kv_bytes, -1)},
       {"context", m.kv_bytes - request_bytes(plan, stage, layout, plan.max_model_len)},
-      {"cuda_graph", outside - m.other_bytes}};
+      {"cuda_graph", std::min(m.kv_bytes - states_bytes(plan, stage, layout), outside - m.other_bytes)}};
   for (const auto& [at, left] : steps)
     if (left < 0) return spec::Failure{at, static_cast<int>(index), -left};
   return std::nullopt;

@@ -14,7 +14,9 @@
 //   kv          budget - all of the above but `other`
 //   blocks      floor of kv over the bytes of a block                 (engines/kv_groups.h)
 //   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other); in 0.14 and
-//               0.15 one request is the whole model's on every stage  (memory.json, kv_check_whole_model)
+//               0.15 one request is the whole model's on every stage  (memory.json, kv_check_whole_model); since 0.20
+//               layers with a state need a block for each of max_num_seqs sequences to capture graphs
+//               (kv_states_checked)
 //   uncertainty of each margin the root of the sum of squares of what its parts may be off by (memory.json,
 //               *_uncertainty), what compiling takes counted half and doubted as much; samplers that may not sort leave
 //               more and never less (sampler_spare). A part that a correction covers counts with 64 MiB and 10 % of the

@@ -97,6 +97,24 @@ Warning whole_model_check(const spec::Plan& plan) {
          (plan.longest_context > 0 ? ", here --max-model-len may be " + std::to_string(plan.longest_context) : "");
 }
 
+/// Blocks are the same on all stages, so those of the stage that has least.
+Warning few_states(const spec::Plan& plan) {
+  const auto& layers = plan.model.layers;
+  const bool keeps = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
+    return layer.attention.kind == spec::AttentionKind::linear;
+  });
+  if (!keeps || plan.engine.enforce_eager || plan.engine.draft || plan.stages.empty()) return std::nullopt;
+  const auto least = std::min_element(plan.stages.begin(), plan.stages.end(), [](const auto& a, const auto& b) {
+                       return a.kv_blocks < b.kv_blocks;
+                     })->kv_blocks;
+  if (least <= 0 || least >= plan.micro_batching.max_num_seqs) return std::nullopt;
+  if (!memory_rules(plan_version(plan)).is("kv_states_checked")) return std::nullopt;
+  return "max_num_seqs " + std::to_string(plan.micro_batching.max_num_seqs) + " is more than the " +
+         std::to_string(least) + " blocks of KV cache, each of which holds the state of one sequence: vLLM " +
+         plan_version(plan) + " does not capture graphs then; use --max-num-seqs " + std::to_string(least) +
+         " or less, or --enforce-eager";
+}
+
 Warning speculation(const spec::Plan& plan) {
   if (plan.parallel.pp == 1 || !plan.engine.draft) return std::nullopt;
   return "speculative decoding with pipeline parallelism is reported broken in vLLM (issues 49355, 52069, 52071), and "
@@ -147,8 +165,8 @@ Warning past_the_table(const spec::Plan& plan) {
 std::vector<std::string> launch_warnings(const spec::Plan& plan) {
   std::vector<std::string> out;
   for (const Warning& warning : {past_the_table(plan), few_sequences(plan), more_than_free(plan), high_share(plan),
-                                 asynchronous_on_v1(plan), cohorts(plan), whole_model_check(plan), speculation(plan),
-                                 missing_flag(plan), stored_only(plan), other_split(plan)})
+                                 asynchronous_on_v1(plan), cohorts(plan), whole_model_check(plan), few_states(plan),
+                                 speculation(plan), missing_flag(plan), stored_only(plan), other_split(plan)})
     if (warning) out.push_back(*warning);
   return out;
 }

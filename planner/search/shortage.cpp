@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "planner/cost/kv_need.h"
 #include "planner/cost/memory_account.h"
 
 namespace ppplan::search {
@@ -40,6 +41,9 @@ std::string shortage_text(const spec::Plan& plan) {
   if (lacks_free_memory(plan, stage))
     return text + fmt::format(" of free memory: the budget of {} and {} outside of it exceed what is free",
                               bytes_text(memory.budget_bytes), bytes_text(memory.other_bytes));
+  const engines::KvLayout layout = cost::kv_layout(plan);
+  if (memory.kv_bytes >= cost::request_bytes(plan, stage, layout, plan.max_model_len))
+    return text + fmt::format(" for the states of {} sequences", plan.micro_batching.max_num_seqs);
   if (memory.kv_bytes >= 0)
     return text + fmt::format(" for the KV cache of one request of {} tokens", plan.max_model_len);
   return text + fmt::format(": {} of weights and {} of activations and CUDA graphs exceed the budget of {}",

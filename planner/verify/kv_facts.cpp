@@ -161,6 +161,10 @@ KvPool kv_pool(const PlanFacts& plan) {
   }
   if (plan.pp > 1 && memory_constant("kv_check_whole_model", plan) != 0)
     pool.checked_block_bytes = block_bytes(pool, kept, summed, 0, all);
+  const bool stateful =
+      std::any_of(pool.groups.begin(), pool.groups.end(), [](const auto& it) { return it.attention == "linear"; });
+  if (stateful && !plan.enforce_eager && !plan.draft && memory_constant("kv_states_checked", plan) != 0)
+    pool.states = plan.max_num_seqs;
   return pool;
 }
 

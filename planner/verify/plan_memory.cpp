@@ -209,12 +209,18 @@ std::int64_t request_bytes(const KvPool& pool, std::size_t stage, std::int64_t t
   return std::max(pool.stage_block_bytes[stage] * pool.request_blocks(tokens), pool.checked_bytes(tokens));
 }
 
+std::int64_t states_bytes(const KvPool& pool, std::size_t stage) { return pool.stage_block_bytes[stage] * pool.states; }
+
 Check margin_claim(const PlanFacts& plan, const KvPool& pool) {
-  Claim claim("the margin is the smaller of KV bytes beyond one longest request and free memory beyond the budget");
+  Claim claim(
+      "the margin is the least of KV bytes beyond one longest request, of those beyond the states that graphs are "
+      "captured with, and of free memory beyond the budget");
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     const std::int64_t room = stage.kv_bytes - request_bytes(pool, s, plan.max_model_len);
-    claim.equal(stage_name(s), stage.margin_bytes, std::min(room, outside_bytes(plan, stage) - stage.other_bytes));
+    claim.equal(
+        stage_name(s), stage.margin_bytes,
+        std::min({room, stage.kv_bytes - states_bytes(pool, s), outside_bytes(plan, stage) - stage.other_bytes}));
   }
   return claim.check();
 }
@@ -223,7 +229,7 @@ bool starts_with(const PlanFacts& plan, const KvPool& pool, std::int64_t tokens)
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     if (stage.kv_bytes <= 0 || request_bytes(pool, s, tokens) > stage.kv_bytes ||
-        outside_bytes(plan, stage) < stage.other_bytes)
+        states_bytes(pool, s) > stage.kv_bytes || outside_bytes(plan, stage) < stage.other_bytes)
       return false;
   }
   return true;
@@ -253,13 +259,14 @@ std::optional<FailureFacts> first_failure(const PlanFacts& plan, const KvPool& p
       inside ? stage.other_bytes : std::max<std::int64_t>(0, stage.other_bytes - stage.cuda_graph_bytes);
   const std::int64_t loaded = free - early - total_weights(stage);
   const std::int64_t refused = plan.kv_cache_memory_bytes ? loaded : outside_bytes(plan, stage) - early;
-  const std::vector<Step> steps = {{"weights", std::min(refused, loaded)},
-                                   {"profile", loaded - stage.activation_bytes},
-                                   {"sampler", loaded - stage.activation_bytes - stage.sampler_bytes},
-                                   {"cuda_graph", loaded - (inside ? stage.cuda_graph_bytes : 0)},
-                                   {"kv", stage.kv_bytes > 0 ? 0 : std::min<std::int64_t>(stage.kv_bytes, -1)},
-                                   {"context", stage.kv_bytes - request_bytes(pool, s, plan.max_model_len)},
-                                   {"cuda_graph", outside_bytes(plan, stage) - stage.other_bytes}};
+  const std::vector<Step> steps = {
+      {"weights", std::min(refused, loaded)},
+      {"profile", loaded - stage.activation_bytes},
+      {"sampler", loaded - stage.activation_bytes - stage.sampler_bytes},
+      {"cuda_graph", loaded - (inside ? stage.cuda_graph_bytes : 0)},
+      {"kv", stage.kv_bytes > 0 ? 0 : std::min<std::int64_t>(stage.kv_bytes, -1)},
+      {"context", stage.kv_bytes - request_bytes(pool, s, plan.max_model_len)},
+      {"cuda_graph", std::min(stage.kv_bytes - states_bytes(pool, s), outside_bytes(plan, stage) - stage.other_bytes)}};
   for (const Step& step : steps)
     if (step.left < 0) return FailureFacts{step.at, static_cast<std::int64_t>(s), -step.left};
   return std::nullopt;

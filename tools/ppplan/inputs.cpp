@@ -104,6 +104,7 @@ spec::EngineSettings engine_of(const InputFlags& flags) {
   out.block_size = positive(flags.block_size, out.block_size, "--block-size");
   out.enforce_eager = flags.enforce_eager;
   out.expert_parallel = flags.expert_parallel;
+  out.draft = flags.draft;
   out.generation = flags.generation;
   out.runner = flags.runner;
   out.encoder = flags.encoder;
@@ -213,6 +214,8 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
   app.add_flag("--encoder-data-parallel", flags.encoder.data_parallel,
                "the whole vision tower on every rank, as --mm-encoder-tp-mode data asks for it");
   app.add_flag("--enable-expert-parallel", flags.expert_parallel, "whole experts on each rank instead of slices");
+  app.add_flag("--mtp", flags.draft,
+               "speculation with the model's own draft layers, as --speculative-config with method mtp asks for it");
   app.add_option("--calibration", flags.calibrations, "what doctor or compare measured of a start-up; repeatable");
   app.add_option("--vllm", flags.vllm, "whose rules to follow, e.g. 0.26");
 }

@@ -27,7 +27,7 @@ struct InputFlags {
   std::optional<int> max_model_len, max_num_seqs, max_num_batched_tokens;
   std::optional<double> gpu_memory_utilization;
   std::optional<int> block_size;
-  bool enforce_eager = false, expert_parallel = false;
+  bool enforce_eager = false, expert_parallel = false, draft = false;
   std::string generation, runner;  // of vLLM's engine and model runner, "" = its own choice
   spec::EncoderSettings encoder;
   std::string kv_cache_memory_bytes;

@@ -90,6 +90,7 @@ ToldFlags told_by(const engines::ServeLine& line) {
     return found == line.env.end() ? std::string() : found->second;
   };
   add_encoder(line, out);
+  if (value_of(line, "--speculative-config").find("mtp") != std::string::npos) out["--mtp"] = "";
   if (env("VLLM_USE_V1") == "0") out["--vllm-engine"] = "V0";
   if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
     out["--model-runner"] = runner == "1" ? "V2" : "V1";
