@@ -66,7 +66,7 @@ class Builder {
   Schedule build(const TrainingTimes& times, int receive_buffers) {
     schedule_.receive_buffers = receive_buffers;
     schedule_.ops.reserve(count_actions(order_) + count_transfer_ops(order_));
-    ask_for_large_pages(schedule_.ops.data(), schedule_.ops.capacity() * sizeof(Op));
+    const LargePages pages(schedule_.ops.data(), schedule_.ops.capacity() * sizeof(Op));
     for (std::size_t rank = 0; rank < order_.ranks.size(); ++rank)
       schedule_.devices.push_back({"rank " + std::to_string(rank), {static_cast<int>(rank)}, {Lane{}}});
     for (const Place& place : in_time(order_, times)) {
