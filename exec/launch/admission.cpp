@@ -36,4 +36,13 @@ void admit(Group& group, std::uint64_t hash, const std::string& fault) {
                       all[r].hash, all.front().hash));
 }
 
+void Readiness::admit(Group& group, std::uint64_t hash) const {
+  try {
+    launch::admit(group, hash, fault_);
+  } catch (const GroupError&) {
+    if (failure_) std::rethrow_exception(failure_);
+    throw;
+  }
+}
+
 }  // namespace ppplan::exec::launch

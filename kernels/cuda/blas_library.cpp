@@ -1,16 +1,17 @@
 #include "kernels/cuda/blas_library.h"
 
-#include "kernels/cuda/shared_library.h"
-
 namespace ppplan::kernels::cuda {
+
+SharedLibrary blas_shared_library() {
+  const std::string major = std::to_string(CUBLAS_VER_MAJOR), name = "libcublasLt.so." + major;
+  return SharedLibrary(
+      {"cuBLASLt", "PPPLAN_CUBLASLT", {name, "/usr/local/cuda/lib64/" + name}, "cuBLAS of CUDA " + major});
+}
+
 namespace {
 
 BlasCalls load() {
-  const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-  const SharedLibrary library({"cuBLASLt",
-                               "PPPLAN_CUBLASLT",
-                               {name, "/usr/local/cuda/lib64/" + name},
-                               "cuBLAS of CUDA " + std::to_string(CUBLAS_VER_MAJOR)});
+  const SharedLibrary library = blas_shared_library();
   BlasCalls calls;
   library.find("cublasLtCreate", calls.cublasLtCreate);
   library.find("cublasLtDestroy", calls.cublasLtDestroy);

@@ -6,6 +6,8 @@
 
 #include <string>
 
+#include "kernels/cuda/shared_library.h"
+
 namespace ppplan::kernels::cuda {
 
 struct BlasCalls {
@@ -25,6 +27,8 @@ struct BlasCalls {
   std::size_t version = 0;  // of the library: 130102 is 13.1.2
 };
 
+/// The library itself, for calls beside these. Throws LibraryMissing.
+SharedLibrary blas_shared_library();
 /// Of this machine, loaded once a process. Throws LibraryMissing.
 const BlasCalls& blas_library();
 

@@ -6,7 +6,7 @@
 #include <functional>
 #include <limits>
 
-#include "kernels/cuda/shared_library.h"
+#include "kernels/cuda/blas_library.h"
 
 namespace ppplan::gpu_tests {
 namespace {
@@ -23,9 +23,7 @@ struct SearchCalls {
 };
 
 SearchCalls search_calls() {
-  const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
-  const SharedLibrary library(
-      {"cuBLASLt", "PPPLAN_CUBLASLT", {name, "/usr/local/cuda/lib64/" + name}, "the CUDA toolkit's cuBLAS"});
+  const SharedLibrary library = blas_shared_library();
   SearchCalls calls;
   library.find("cublasLtMatmulAlgoGetIds", calls.cublasLtMatmulAlgoGetIds);
   library.find("cublasLtMatmulAlgoInit", calls.cublasLtMatmulAlgoInit);

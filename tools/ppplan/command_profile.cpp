@@ -19,12 +19,10 @@
 namespace ppplan::tools {
 namespace {
 
-struct MeasureFlags {
-  std::string backend = "host", transport, model, out;
-  std::optional<double> seconds, warm_up_s;
-  std::optional<int> cores, max_tokens, max_batch, max_kv;
-  std::optional<std::int64_t> max_message_bytes;
-  int gpu = 0, slice = 0;
+/// Those of a GPU's profile, of which the host's takes some.
+struct MeasureFlags : GpuProfileFlags {
+  std::string backend = "host";
+  std::optional<int> cores;
 };
 
 exec::HostProfileOptions options_of(const MeasureFlags& flags) {
@@ -46,22 +44,6 @@ exec::HostProfileOptions options_of(const MeasureFlags& flags) {
   return options;
 }
 
-GpuProfileFlags gpu_flags(const MeasureFlags& flags) {
-  GpuProfileFlags out;
-  out.model = spec::read_model(flags.model);
-  out.transport = flags.transport;
-  out.gpu = flags.gpu;
-  out.slice = flags.slice;
-  out.max_tokens = flags.max_tokens;
-  out.max_batch = flags.max_batch;
-  out.max_kv = flags.max_kv;
-  out.max_message_bytes = flags.max_message_bytes;
-  out.seconds = flags.seconds;
-  out.warm_up_s = flags.warm_up_s;
-  out.out = flags.out;
-  return out;
-}
-
 void check_times(const MeasureFlags& flags) {
   if (flags.seconds && !(*flags.seconds > 0))
     throw input::InputError("--seconds", "", "a time above 0 s", fmt::format("{}", *flags.seconds));
@@ -73,7 +55,7 @@ void check_times(const MeasureFlags& flags) {
 
 void measure(Context& context, const MeasureFlags& flags) {
   check_times(flags);
-  if (flags.backend == "cuda") return profile_gpu(context, gpu_flags(flags));
+  if (flags.backend == "cuda") return profile_gpu(context, flags);
   const exec::HostProfileOptions options = options_of(flags);
   Progress progress(context, "measuring");
   const traces::Profile profile =

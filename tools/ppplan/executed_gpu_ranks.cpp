@@ -3,16 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 
 #include "exec/launch/admission.h"
 #include "exec/launch/rank_gpus.h"
 #include "exec/output_distance.h"
 #include "exec/rank_run.h"
-#include "kernels/cuda/shared_library.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/plan_json.h"
-#include "tools/ppplan/context.h"
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/gpu_names.h"
@@ -35,12 +32,7 @@ class GpuRankExecution {
         settings_(settings),
         part_{settings.place.rank % plan.parallel.tp, plan.parallel.tp},
         result_(predicted_for(plan, phase, count)) {
-    try {
-      make_rank();
-    } catch (const std::exception& error) {
-      fault_ = error.what();  // the others hear of it before this rank ends
-      failure_ = std::current_exception();
-    }
+    readiness_.prepare([this] { make_rank(); });
   }
 
   std::optional<Execution> execute(const Step& step) {
@@ -64,11 +56,7 @@ class GpuRankExecution {
     check_has_gpu();
     exec::PipelineRun run = host_run(plan_, phase_, count_);
     run.only_stage = stage();
-    try {
-      rank_ = exec::make_cuda_rank(run, part_, schedule(), gpu());
-    } catch (const kernels::cuda::LibraryMissing& error) {
-      throw Unavailable(std::string("--backend cuda: ") + error.what());
-    }
+    rank_ = with_what_gpus_have("--slices", [&] { return exec::make_cuda_rank(run, part_, schedule(), gpu()); });
     const auto& machine = rank_->machine();
     own_gpu_ = {launch::host_name(),
                 gpu(),
@@ -87,12 +75,7 @@ class GpuRankExecution {
     const double run_s = deadline_s(traces::makespan_s(result_.predicted.timeline));
     const auto world = join_ranks(settings_.place, {"tcp", std::max(run_s, kFirst_s), settings_.heartbeat_s});
     exec::groups::ParallelState ranks(*world, exec::rank_layout(schedule(), plan_.parallel.tp));
-    try {
-      launch::admit(ranks.everyone(), hash(), fault_);
-    } catch (const exec::GroupError&) {
-      if (failure_) std::rethrow_exception(failure_);
-      throw;
-    }
+    readiness_.admit(ranks.everyone(), hash());
     place_on_gpus(launch::gathered_gpus(ranks.everyone(), own_gpu_));
     ranks.warm_up();
     exec::CudaExecution execution =
@@ -131,8 +114,7 @@ class GpuRankExecution {
   Execution result_;
   std::unique_ptr<exec::CudaRank> rank_;
   launch::RankGpu own_gpu_;
-  std::string fault_;
-  std::exception_ptr failure_;
+  launch::Readiness readiness_;
 };
 
 }  // namespace

@@ -2,10 +2,7 @@
 
 #include "exec/cuda_execution.h"
 #include "exec/output_distance.h"
-#include "kernels/cuda/shared_library.h"
-#include "kernels/cuda/slices_refused.h"
 #include "planner/cost/assess.h"
-#include "tools/ppplan/context.h"
 #include "tools/ppplan/executed_parts.h"
 #include "tools/ppplan/executed_ranks.h"
 
@@ -39,18 +36,6 @@ std::vector<exec::WireTime> wire_times(const schedule::Schedule& schedule, const
   return out;
 }
 
-/// A library or a driver that lacks what is asked for is not a failure but missing here.
-exec::CudaExecution executed(const exec::PipelineRun& run, const schedule::Schedule& schedule,
-                             const exec::CudaExecutionOptions& options, const Step& step) {
-  try {
-    return exec::execute_on_gpus(run, schedule, options, step);
-  } catch (const kernels::cuda::LibraryMissing& error) {
-    throw Unavailable(std::string("--backend cuda: ") + error.what());
-  } catch (const kernels::cuda::SlicesRefused& error) {
-    throw Unavailable(std::string("--slices: ") + error.what());
-  }
-}
-
 }  // namespace
 
 Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count, const GpuSettings& settings,
@@ -62,7 +47,9 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   Execution out = predicted_for(plan, phase, count);
   exec::CudaExecutionOptions options = options_of(settings, traces::makespan_s(out.predicted.timeline));
   if (settings.plan_wires) options.wires = wire_times(out.predicted.schedule, plan.cluster);
-  exec::CudaExecution execution = executed(host_run(plan, phase, count), out.predicted.schedule, options, step);
+  exec::CudaExecution execution = with_what_gpus_have("--slices", [&] {
+    return exec::execute_on_gpus(host_run(plan, phase, count), out.predicted.schedule, options, step);
+  });
   out.measured = std::move(execution.measured);
   if (execution.distances) out.outputs_match = exec::outputs_agree(plan.model, 1, *execution.distances);
   out.gpus = {std::move(execution.slices), std::move(execution.busy), std::move(execution.memory),

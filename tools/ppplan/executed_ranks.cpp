@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <exception>
 
 #include "exec/core_speed.h"
 #include "exec/cores.h"
@@ -41,12 +40,7 @@ class RankExecution {
         settings_(settings),
         run_(host_run(plan, phase, count)),
         result_(predicted_for(plan, phase, count)) {
-    try {
-      make_backend();
-    } catch (const std::exception& error) {
-      fault_ = error.what();  // the others hear of it before this rank ends
-      failure_ = std::current_exception();
-    }
+    readiness_.prepare([this] { make_backend(); });
   }
 
   std::optional<Execution> execute(const Step& step) {
@@ -90,12 +84,7 @@ class RankExecution {
     const auto world =
         join_ranks(settings_.place, {settings_.transport, deadline_s(predicted_s), settings_.heartbeat_s});
     exec::groups::ParallelState ranks(*world, exec::rank_layout(schedule()));
-    try {
-      exec::launch::admit(ranks.everyone(), hash(), fault_);
-    } catch (const exec::GroupError&) {
-      if (failure_) std::rethrow_exception(failure_);
-      throw;
-    }
+    readiness_.admit(ranks.everyone(), hash());
     ranks.warm_up();
     // The first run touches every page for the first time; it is not counted.
     if (host_) repeat(ranks, false);
@@ -132,8 +121,7 @@ class RankExecution {
   Execution result_;
   std::unique_ptr<exec::HostBackend> host_;   // of real compute
   std::unique_ptr<exec::RankReplay> replay_;  // else
-  std::string fault_;
-  std::exception_ptr failure_;
+  exec::launch::Readiness readiness_;
   std::vector<exec::Logits> outputs_;
   std::vector<std::vector<CoreReading>> cores_seen_;  // [repeat][stage], on rank 0
 };

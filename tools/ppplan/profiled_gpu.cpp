@@ -6,9 +6,8 @@
 #include <algorithm>
 
 #include "exec/cuda_profile.h"
-#include "kernels/cuda/shared_library.h"
-#include "kernels/cuda/slices_refused.h"
 #include "planner/input/input_error.h"
+#include "planner/spec/read_model.h"
 #include "tools/ppplan/executed_gpus.h"
 #include "tools/ppplan/gpu_json.h"
 #include "tools/ppplan/gpu_names.h"
@@ -27,9 +26,9 @@ exec::CudaTransport transport_of(const std::string& name) {
   throw input::InputError("--transport", "", "local or nccl with --backend cuda", "'" + name + "'");
 }
 
-exec::CudaProfileOptions options_of(const GpuProfileFlags& flags) {
+exec::CudaProfileOptions options_of(const GpuProfileFlags& flags, const spec::ModelSpec& model) {
   exec::CudaProfileOptions options;
-  options.model = flags.model;
+  options.model = model;
   options.gpu = flags.gpu;
   options.slice = flags.slice;
   options.transport = transport_of(flags.transport);
@@ -51,16 +50,11 @@ class Interrupted : public std::runtime_error {
 exec::CudaProfile measured(Context& context, const exec::CudaProfileOptions& options) {
   const Interruptible guard;
   Progress progress(context, "measuring");
-  try {
-    return exec::profile_gpu(options, [&](double fraction, const std::string& what) {
-      if (interrupted()) throw Interrupted();
-      progress.update(fraction, what);
-    });
-  } catch (const kernels::cuda::LibraryMissing& error) {
-    throw Unavailable(std::string("--backend cuda: ") + error.what());
-  } catch (const kernels::cuda::SlicesRefused& error) {
-    throw Unavailable(std::string("--slice: ") + error.what());
-  }
+  const auto told = [&](double fraction, const std::string& what) {
+    if (interrupted()) throw Interrupted();
+    progress.update(fraction, what);
+  };
+  return with_what_gpus_have("--slice", [&] { return exec::profile_gpu(options, told); });
 }
 
 /// As it was called, without the program's folder.
@@ -85,9 +79,10 @@ void deliver(const Context& context, exec::CudaProfile& measured, const std::str
 }  // namespace
 
 void profile_gpu(Context& context, const GpuProfileFlags& flags) {
+  const spec::ModelSpec model = spec::read_model(flags.model);
   check_has_gpu();
-  exec::CudaProfileOptions options = options_of(flags);
-  KeptProfile kept(context, flags.out, flags.model);
+  exec::CudaProfileOptions options = options_of(flags, model);
+  KeptProfile kept(context, flags.out, model);
   options.keeper = kept.keeper();
   try {
     exec::CudaProfile profile = measured(context, options);

@@ -6,13 +6,12 @@
 #include <string>
 
 #include "exec/profile_point.h"
-#include "planner/spec/model_spec.h"
 #include "tools/ppplan/context.h"
 
 namespace ppplan::tools {
 
 struct GpuProfileFlags {
-  spec::ModelSpec model;
+  std::string model;      // as --model names it
   std::string transport;  // "" is local
   int gpu = 0;
   int slice = 0;
