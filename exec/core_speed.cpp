@@ -1,55 +1,70 @@
 #include "exec/core_speed.h"
 
-#include <time.h>
+#include <atomic>
+#include <numeric>
+#include <utility>
 
-#include <algorithm>
-
-#include "exec/seeded_values.h"
-#include "kernels/host/operations.h"
+#include "exec/cores.h"
+#include "exec/sample_statistics.h"
 
 namespace ppplan::exec {
 
 namespace {
 
-constexpr int kRows = 64;
-constexpr int kInputs = 256;
-constexpr int kOutputs = 512;
+constexpr int kLayers = 3;   // of 11 MB: more than the caches of a core hold
+constexpr int kSamples = 5;  // of kLayers each
+constexpr int kTokens = 64;
+constexpr ProfileSizes kSizes{kTokens, 1, kTokens};
+constexpr ProfilePoint kPoint{PointKind::layer, 0, {1, kTokens, kTokens, false}};
 
-double seconds_on(clockid_t clock) {
-  timespec time{};
-  clock_gettime(clock, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+spec::ModelSpec fixed_layers() {
+  spec::ModelSpec model;
+  model.name = "yardstick";
+  model.hidden = 512;
+  model.vocabulary = 1;
+  model.layers.resize(kLayers);
+  for (spec::Layer& layer : model.layers) {
+    layer.attention.heads = 8;
+    layer.attention.kv_heads = 2;
+    layer.attention.head_dim = 64;
+    layer.feed_forward.intermediate = 1408;
+  }
+  return model;
 }
+
+double sample_s(HostProbe& probe) { return probe.run(kPoint).processor_s; }
 
 }  // namespace
 
-Yardstick::Yardstick() : in_(kRows * kInputs), weight_(kOutputs * kInputs), out_(kRows * kOutputs) {
-  fill_uniform(in_.data(), in_.size(), stream(0, {0}), 0.0f, 1.0f);
-  fill_uniform(weight_.data(), weight_.size(), stream(0, {1}), 0.0f, 1.0f);
+Yardsticks::Yardsticks(std::vector<int> cores) : cores_(std::move(cores)), probes_(cores_.size()) {
+  on_cores(cores_, [this](std::size_t index) {
+    probes_[index] = std::make_unique<HostProbe>(fixed_layers(), kSizes, kLayers, index);
+    sample_s(*probes_[index]);  // touches every page for the first time
+  });
 }
 
-double Yardstick::glance_s() {
-  const auto product_s = [this] {
-    const RunTime start = thread_time();
-    kernels::host::operations().linear(in_.data(), weight_.data(), nullptr, kRows, kInputs, kOutputs, out_.data());
-    return (thread_time() - start).processor_s;
-  };
-  product_s();
-  return product_s();
+std::vector<double> Yardsticks::measure_s() {
+  std::vector<std::size_t> all(cores_.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return measure_s(all);
 }
 
-RunTime& RunTime::operator+=(const RunTime& other) {
-  processor_s += other.processor_s;
-  wall_s += other.wall_s;
-  return *this;
+double Yardsticks::measure_alone_s(std::size_t index) { return measure_s({index}).front(); }
+
+std::vector<double> Yardsticks::measure_s(const std::vector<std::size_t>& indices) {
+  std::vector<int> busy;
+  for (const std::size_t index : indices) busy.push_back(cores_.at(index));
+  std::vector<double> medians(indices.size());
+  std::atomic<std::size_t> finished = 0;
+  on_cores(busy, [&](std::size_t i) {
+    HostProbe& probe = *probes_[indices[i]];
+    std::vector<double> samples(kSamples);
+    for (double& sample : samples) sample = sample_s(probe);
+    medians[i] = quantile(std::move(samples), 0.5);
+    // A core that is done keeps its work up until all are, so that none measures beside an idle one.
+    for (++finished; finished < indices.size();) sample_s(probe);
+  });
+  return medians;
 }
-
-RunTime RunTime::operator-(const RunTime& other) const {
-  return {processor_s - other.processor_s, wall_s - other.wall_s};
-}
-
-double RunTime::share_of_others() const { return wall_s > 0 ? std::max(0.0, 1 - processor_s / wall_s) : 0; }
-
-RunTime thread_time() { return {seconds_on(CLOCK_THREAD_CPUTIME_ID), seconds_on(CLOCK_MONOTONIC)}; }
 
 }  // namespace ppplan::exec

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <cstring>
 #include <map>
 #include <string>
 
 #include "exec/activation_pool.h"
+#include "exec/cores.h"
 #include "exec/host_stage.h"
 #include "exec/machine_memory.h"
 #include "planner/input/input_error.h"
@@ -22,10 +22,6 @@ using input::InputError;
 using kernels::host::Buffer;
 using kernels::host::LayerBatch;
 using kernels::host::LayerShape;
-
-using Clock = std::chrono::steady_clock;
-
-constexpr std::chrono::milliseconds kBetweenLooks{250};  // of a millisecond each: less than half a percent of a run
 
 LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
 
@@ -57,9 +53,6 @@ struct StagePlace {
   std::vector<float*> input_of;   // [micro-batch]
   std::vector<float*> output_of;  // [micro-batch]
   RunTime compute_time;           // of all ops so far
-  Yardstick yardstick;
-  std::vector<SpeedSample> speeds;
-  Clock::time_point next_look = {};
 };
 
 }  // namespace
@@ -87,8 +80,6 @@ struct HostBackend::State {
       if (!place) continue;
       place->pool.reset();
       place->compute_time = {};
-      place->speeds.clear();
-      place->next_look = {};
     }
     for (std::size_t index = 0; index < count; ++index) {
       const spec::BatchShape& shape = run.micro_batches[index].shape;
@@ -137,13 +128,6 @@ struct HostBackend::State {
     place.pool.release(out);
   }
 
-  void look(StagePlace& place) {
-    if (Clock::now() < place.next_look) return;
-    const int others = run.only_stage ? static_cast<int>(places.size()) - 1 : computing.load(std::memory_order_relaxed);
-    place.speeds.push_back({place.yardstick.glance_s(), others});
-    place.next_look = Clock::now() + kBetweenLooks;
-  }
-
   // Of an activation.
   std::size_t floats_of(std::size_t index) const {
     return static_cast<std::size_t>(run.micro_batches[index].shape.tokens() * run.model.hidden);
@@ -162,7 +146,6 @@ struct HostBackend::State {
   std::vector<std::vector<int>> sampled;            // [micro-batch], on the last stage
   std::vector<std::vector<int>> returned;           // [micro-batch], on the first stage
   std::unique_ptr<std::atomic<bool>[]> has_returned;
-  std::atomic<int> computing = 0;  // compute ops under way
 };
 
 HostBackend::HostBackend(HostRun run) : state_(std::make_unique<State>(std::move(run))) {}
@@ -179,13 +162,9 @@ void HostBackend::compute(schedule::OpId, const schedule::Op& op) {
                                  traces::name(op.key.kind)));
   }
   StagePlace& place = state_->place(op.key.stage);
-  state_->look(place);
   const RunTime start = thread_time();
-  ++state_->computing;
   state_->forward(place, micro_batch_of(state_->run, op.key));
-  --state_->computing;
   place.compute_time += thread_time() - start;
-  state_->look(place);
 }
 
 void HostBackend::transfer(schedule::OpId id, const schedule::Op& send, const schedule::Op& recv, int slot) {
@@ -232,12 +211,6 @@ std::vector<RunTime> HostBackend::compute_times() const {
   std::vector<RunTime> times;
   for (const auto& place : state_->places) times.push_back(place ? place->compute_time : RunTime{});
   return times;
-}
-
-std::vector<std::vector<SpeedSample>> HostBackend::core_speeds() const {
-  std::vector<std::vector<SpeedSample>> speeds;
-  for (const auto& place : state_->places) speeds.push_back(place ? place->speeds : std::vector<SpeedSample>{});
-  return speeds;
 }
 
 std::vector<Logits> one_device_outputs(const HostRun& run) {

@@ -5,11 +5,10 @@
 #include <memory>
 #include <vector>
 
-#include "exec/core_speed.h"
-#include "exec/cores.h"
 #include "exec/pipeline_run.h"
 #include "exec/rank_run.h"
 #include "exec/run_schedule.h"
+#include "exec/run_time.h"
 
 namespace ppplan::exec {
 
@@ -44,10 +43,6 @@ class HostBackend : public Backend, public RankBackend {
   /// What the compute operations of each stage took since the last reset, all together; nothing for stages held
   /// elsewhere.
   std::vector<RunTime> compute_times() const;
-  /// [stage]: how fast its core was between its compute operations since the last reset, a glance (core_speed.h) at
-  /// most every 40 ms; it counts as compute and takes about half a millisecond. Stages held elsewhere are taken to
-  /// compute all the time.
-  std::vector<std::vector<SpeedSample>> core_speeds() const;
 
  private:
   struct State;

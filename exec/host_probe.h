@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "exec/core_speed.h"
 #include "exec/host_stage.h"
 #include "exec/profile_point.h"
+#include "exec/run_time.h"
 
 namespace ppplan::exec {
 

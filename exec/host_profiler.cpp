@@ -23,15 +23,15 @@ namespace ppplan::exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// One run of a point, and how fast its core was just before.
+// One run of a point, and the yardstick of its core just before.
 struct Sample {
   RunTime time;
   double yardstick_s = 0;
 };
 using Samples = std::vector<std::vector<Sample>>;  // [point]
 
-constexpr std::size_t kPointsAtOnce = 12;  // between two reports of progress
-constexpr int kMessages = 16;              // of each size in one round
+constexpr std::size_t kPointsAtOnce = 8;  // between two looks at the cores' speed
+constexpr int kMessages = 16;             // of each size in one round
 
 double median_yardstick_s(const Samples& samples) {
   std::vector<double> seconds;
@@ -41,9 +41,10 @@ double median_yardstick_s(const Samples& samples) {
   return quantile(std::move(seconds), 0.5);
 }
 
-std::vector<double> processor_seconds(const std::vector<Sample>& runs) {
+// What the runs would have taken on cores whose yardstick is `yardstick_s`.
+std::vector<double> seconds_at(double yardstick_s, const std::vector<Sample>& runs) {
   std::vector<double> seconds;
-  for (const Sample& run : runs) seconds.push_back(run.time.processor_s);
+  for (const Sample& run : runs) seconds.push_back(run.time.processor_s * yardstick_s / run.yardstick_s);
   return seconds;
 }
 
@@ -85,7 +86,7 @@ class Profiler {
   void make_probes() {
     const int copies = probe_copies(options_.model, sizes_, options_.cores.size());
     probes_.resize(options_.cores.size());
-    yardsticks_.resize(options_.cores.size());
+    yardsticks_ = std::make_unique<Yardsticks>(options_.cores);
     on_cores(options_.cores, [&](std::size_t index) {
       probes_[index] = std::make_unique<HostProbe>(options_.model, sizes_, copies, options_.seed + index);
     });
@@ -124,16 +125,16 @@ class Profiler {
     for (std::size_t first = 0; first < order.size(); first += kPointsAtOnce) {
       const auto some = std::span(order).subspan(first, std::min(kPointsAtOnce, order.size() - first));
       report("one core");
-      measure_some({alone}, some, round, alone_);
+      measure_some({alone}, {yardsticks_->measure_alone_s(alone)}, some, round, alone_);
       report("all cores");
-      measure_some(all, some, round, loaded_);
+      measure_some(all, yardsticks_->measure_s(), some, round, loaded_);
     }
   }
 
   // One run of each a round: samples of one moment say little more than one of them. The first, which touches memory
-  // that nobody touched yet, is not counted.
-  void measure_some(const std::vector<std::size_t>& cores, std::span<const std::size_t> some, std::size_t round,
-                    Samples& into) {
+  // that nobody touched yet, is not counted. `yardstick_s` is that of each of `cores` just now.
+  void measure_some(const std::vector<std::size_t>& cores, const std::vector<double>& yardstick_s,
+                    std::span<const std::size_t> some, std::size_t round, Samples& into) {
     std::vector<Samples> seconds(options_.cores.size(), Samples(some.size()));
     std::barrier together(static_cast<std::ptrdiff_t>(cores.size()));
     std::vector<std::atomic<std::size_t>> finished(some.size());
@@ -145,8 +146,7 @@ class Profiler {
         const ProfilePoint& point = points_[some[i]];
         together.arrive_and_wait();
         if (round == 0) probes_[core]->run(point);
-        const double yardstick_s = yardsticks_[core].glance_s();
-        seconds[core][i].push_back({probes_[core]->run(point), yardstick_s});
+        seconds[core][i].push_back({probes_[core]->run(point), yardstick_s[index]});
         // A core that is done keeps its work up until all are, so that none measures beside an idle one.
         for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
       }
@@ -194,8 +194,8 @@ class Profiler {
     profile.busy_cores = static_cast<int>(options_.cores.size());
     for (std::size_t i = 0; i < points_.size(); ++i) {
       traces::Operation operation = operation_of(options_.model, points_[i], "fp32");
-      state_times(operation, processor_seconds(loaded_[i]));
-      operation.alone_s = quantile(processor_seconds(alone_[i]), 0.5);
+      state_times(operation, seconds_at(profile.yardstick_s, loaded_[i]));
+      operation.alone_s = quantile(seconds_at(profile.alone_yardstick_s, alone_[i]), 0.5);
       profile.operations.push_back(std::move(operation));
     }
   }
@@ -205,7 +205,7 @@ class Profiler {
   ProfileSizes sizes_;
   std::vector<ProfilePoint> points_;
   std::vector<std::unique_ptr<HostProbe>> probes_;  // [core]
-  std::vector<Yardstick> yardsticks_;               // [core]
+  std::unique_ptr<Yardsticks> yardsticks_;
   Samples alone_;
   Samples loaded_;
   std::map<std::int64_t, std::vector<double>> messages_;  // by bytes

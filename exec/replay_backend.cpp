@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
+#include <functional>
+#include <numeric>
 #include <utility>
 
 namespace ppplan::exec {
@@ -64,8 +66,14 @@ double relative_scale(const std::vector<double>& duration_s, double median_s) {
   return median_s / *middle;
 }
 
-double replay_scale(const std::vector<double>& duration_s, double median_s) {
-  return std::max(1.0, relative_scale(duration_s, median_s));
+double replay_scale(const std::vector<double>& duration_s, double amid_s) {
+  std::vector<double> longest_first = duration_s;
+  std::ranges::sort(longest_first, std::greater{});
+  const double half = 0.5 * std::accumulate(longest_first.begin(), longest_first.end(), 0.0);
+  double spent = 0;
+  for (const double duration : longest_first)
+    if ((spent += duration) >= half && duration > 0) return std::max(1.0, amid_s / duration);
+  return 1;
 }
 
 }  // namespace ppplan::exec

@@ -11,15 +11,16 @@
 namespace ppplan::tests {
 namespace {
 
-TEST(CoreSpeed, IsPositiveOnEveryCore) {
+TEST(Yardsticks, ArePositiveOnEveryCoreTogetherAndAlone) {
   const std::vector<int> cores = exec::allowed_cores();
-  std::vector<double> seconds(cores.size());
-  exec::on_cores(cores, [&](std::size_t index) {
-    exec::Yardstick yardstick;
-    seconds[index] = yardstick.glance_s();
-  });
+  exec::Yardsticks yardsticks(cores);
+  const std::vector<double> seconds = yardsticks.measure_s();
+  ASSERT_EQ(seconds.size(), cores.size());
   for (const double s : seconds) EXPECT_GT(s, 0);
+  EXPECT_GT(yardsticks.measure_alone_s(cores.size() - 1), 0);
 }
+
+TEST(Yardsticks, RefuseACoreThatIsNotThere) { EXPECT_THROW(exec::Yardsticks({-1}), input::InputError); }
 
 TEST(CoreSpeed, RefusesACoreThatIsNotThere) {
   EXPECT_THROW(exec::on_cores({-1}, [](std::size_t) {}), input::InputError);

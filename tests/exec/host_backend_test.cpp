@@ -1,4 +1,5 @@
 // A pipeline must give what one device gives, bit for bit, however the model is cut and whatever order threads meet in.
+#include "exec/cores.h"
 #include "exec/host_backend.h"
 
 #include <gmock/gmock.h>

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <memory>
 
+#include "exec/cores.h"
 #include "exec/host_backend.h"
 #include "exec/host_profiler.h"
 #include "exec/launch/local_ranks.h"

@@ -37,14 +37,14 @@ std::string cores(const CoreDrift& drift) {
 
 std::vector<double> CoreDrift::factors() const {
   std::vector<double> out;
-  for (const double share : share_of_others) out.push_back(1 / (1 - share));
+  for (std::size_t s = 0; s < slowdown.size(); ++s) out.push_back(slowdown[s] / (1 - share_of_others[s]));
   return out;
 }
 
 bool CoreDrift::trusted() const {
-  for (std::size_t s = 0; s < slowdown.size(); ++s)
-    if (std::abs(std::log(slowdown[s] / (1 - share_of_others[s]))) > std::log(1 + most)) return false;
-  return !slowdown.empty();
+  const auto near = [](double factor) { return std::abs(std::log(factor)) <= std::log(1 + most); };
+  const auto mostly_ours = [](double share) { return share <= most_taken; };
+  return !slowdown.empty() && std::ranges::all_of(slowdown, near) && std::ranges::all_of(share_of_others, mostly_ours);
 }
 
 double yardstick_then_s(const spec::Provenance& times, int others) {
@@ -53,17 +53,8 @@ double yardstick_then_s(const spec::Provenance& times, int others) {
          schedule::lasting_fraction(times.alone_yardstick_s / times.yardstick_s, others, times.busy_cores);
 }
 
-std::vector<CoreReading> core_readings(const spec::Provenance& times,
-                                       const std::vector<std::vector<exec::SpeedSample>>& glances,
-                                       const std::vector<exec::RunTime>& computed) {
-  std::vector<CoreReading> out;
-  for (std::size_t s = 0; s < computed.size(); ++s) {
-    std::vector<double> slowdowns;
-    for (const exec::SpeedSample& glance : glances[s])
-      slowdowns.push_back(glance.yardstick_s / yardstick_then_s(times, glance.others));
-    out.push_back({median(std::move(slowdowns)), computed[s].share_of_others()});
-  }
-  return out;
+CoreReading core_reading(double then_s, double before_s, double after_s, const exec::RunTime& computed) {
+  return {then_s > 0 ? 0.5 * (before_s + after_s) / then_s : 1, computed.share_of_others()};
 }
 
 CoreDrift core_drift(const spec::Provenance& times, const std::vector<std::vector<CoreReading>>& readings) {
@@ -96,7 +87,7 @@ std::string drift_text(const CoreDrift& drift, double measured_makespan_s) {
   if (drift.slowdown.empty()) return "";
   const std::string what = fmt::format("cores               {}\n{:20}", cores(drift), "");
   if (!drift.trusted()) return what + "too far off to predict for: profile anew, and run on an idle machine\n";
-  return what + fmt::format("predicted for what others took; for idle cores {}, {:+.1f} % off\n",
+  return what + fmt::format("predicted for that; for the cores of the profile {}, {:+.1f} % off\n",
                             report::time_text(drift.profiled_makespan_s),
                             100 * (measured_makespan_s / drift.profiled_makespan_s - 1));
 }

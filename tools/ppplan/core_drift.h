@@ -4,35 +4,35 @@
 #include <string>
 #include <vector>
 
-#include "exec/core_speed.h"
+#include "exec/run_time.h"
 #include "planner/spec/plan.h"
 
 namespace ppplan::tools {
 
 /// One core during one repeat.
 struct CoreReading {
-  double slowdown = 1;         // yardstick now / then, the median over the repeat: true to about a quarter
+  double slowdown = 1;         // yardstick now / then, before and after the repeat
   double share_of_others = 0;  // of its time while it computed
 };
 
 /// What the yardstick takes on a core as fast as then while `others` of the other cores compute: between the alone and
 /// the loaded time as schedule.h says of operations. 0 when the times don't tell.
 double yardstick_then_s(const spec::Provenance& times, int others);
-/// [stage]: of one repeat, from the glances at each core and the time that its operations took.
-std::vector<CoreReading> core_readings(const spec::Provenance& times,
-                                       const std::vector<std::vector<exec::SpeedSample>>& glances,
-                                       const std::vector<exec::RunTime>& computed);
+/// Of one repeat: `then_s` from yardstick_then_s, the yardstick before and after it, and what its operations took.
+CoreReading core_reading(double then_s, double before_s, double after_s, const exec::RunTime& computed);
 
 struct CoreDrift {
   /// Cores further off than this tell of another machine or a busy one, and no single number can carry times there.
   static constexpr double most = 0.4;
+  /// Of which others took more than this, waits hang on when they did.
+  static constexpr double most_taken = 0.7;
   std::vector<double> slowdown;         // [stage]: yardstick now / then, the median over repeats; empty = not known
   std::vector<double> share_of_others;  // [stage]: the median over repeats
-  double profiled_makespan_s = 0;       // predicted for idle cores
-  /// [stage]: by what everything takes longer than on idle cores, for what others took. The slowdown is told, not
-  /// corrected for: glances read 75 to 127 % where nothing had changed.
+  double profiled_makespan_s = 0;       // predicted for the cores of the profile
+  /// [stage]: by what everything takes longer than in the profile: for the core's speed, and for what others took of
+  /// it.
   std::vector<double> factors() const;
-  /// Known, and no core further off than `most`, faster or slower.
+  /// Known, no core further off than `most`, faster or slower, and none taken for more than `most_taken`.
   bool trusted() const;
 };
 

@@ -66,6 +66,7 @@ class RankExecution {
       run_.only_stage = rank;
       run_.cores = {core_of(settings_.place)};
       host_ = std::make_unique<exec::HostBackend>(run_);
+      yardstick_ = std::make_unique<exec::Yardsticks>(run_.cores);
       return;
     }
     const std::vector<double> durations = predicted_durations(result_.predicted);
@@ -104,10 +105,13 @@ class RankExecution {
     if (counts && settings_.place.rank == 0) result_.measured.push_back(std::move(timeline));
   }
 
+  // All ranks come here together, so that each looks at its core beside the others.
   void note_core(exec::Group& everyone, bool counts) {
     const std::size_t rank = at(settings_.place.rank);
-    std::vector<CoreReading> mine =
-        core_readings(plan_.provenance, {host_->core_speeds()[rank]}, {host_->compute_times()[rank]});
+    const double after_s = yardstick_->measure_s().front();
+    std::vector<CoreReading> mine{core_reading(yardstick_then_s(plan_.provenance, everyone.size() - 1), before_s_,
+                                               after_s, host_->compute_times()[rank])};
+    before_s_ = after_s;
     std::vector<CoreReading> all(rank == 0 ? at(everyone.size()) : 0);
     everyone.gather(bytes_of(mine), bytes_of(all), 0);
     if (counts && rank == 0) cores_seen_.push_back(std::move(all));
@@ -119,8 +123,10 @@ class RankExecution {
   const RankSettings& settings_;
   exec::HostRun run_;
   Execution result_;
-  std::unique_ptr<exec::HostBackend> host_;   // of real compute
-  std::unique_ptr<exec::RankReplay> replay_;  // else
+  std::unique_ptr<exec::HostBackend> host_;      // of real compute
+  std::unique_ptr<exec::Yardsticks> yardstick_;  // likewise, of the rank's core
+  double before_s_ = 0;                          // what it took before the repeat
+  std::unique_ptr<exec::RankReplay> replay_;     // else
   exec::launch::Readiness readiness_;
   std::vector<exec::Logits> outputs_;
   std::vector<std::vector<CoreReading>> cores_seen_;  // [repeat][stage], on rank 0
