@@ -1,5 +1,6 @@
 #include "exec/core_speed.h"
 
+#include <algorithm>
 #include <atomic>
 #include <numeric>
 #include <utility>
@@ -32,26 +33,26 @@ spec::ModelSpec fixed_layers() {
   return model;
 }
 
-double sample_s(HostProbe& probe) { return probe.run(kPoint).processor_s; }
+double sample(HostProbe& probe) { return 1 / probe.run(kPoint).processor_s; }
 
 }  // namespace
 
 Yardsticks::Yardsticks(std::vector<int> cores) : cores_(std::move(cores)), probes_(cores_.size()) {
   on_cores(cores_, [this](std::size_t index) {
     probes_[index] = std::make_unique<HostProbe>(fixed_layers(), kSizes, kLayers, index);
-    sample_s(*probes_[index]);  // touches every page for the first time
+    sample(*probes_[index]);  // touches every page for the first time
   });
 }
 
-std::vector<double> Yardsticks::measure_s() {
+std::vector<double> Yardsticks::per_second() {
   std::vector<std::size_t> all(cores_.size());
   std::iota(all.begin(), all.end(), std::size_t{0});
-  return measure_s(all);
+  return per_second(all);
 }
 
-double Yardsticks::measure_alone_s(std::size_t index) { return measure_s({index}).front(); }
+double Yardsticks::alone_per_second(std::size_t index) { return per_second({index}).front(); }
 
-std::vector<double> Yardsticks::measure_s(const std::vector<std::size_t>& indices) {
+std::vector<double> Yardsticks::per_second(const std::vector<std::size_t>& indices) {
   std::vector<int> busy;
   for (const std::size_t index : indices) busy.push_back(cores_.at(index));
   std::vector<double> medians(indices.size());
@@ -59,10 +60,10 @@ std::vector<double> Yardsticks::measure_s(const std::vector<std::size_t>& indice
   on_cores(busy, [&](std::size_t i) {
     HostProbe& probe = *probes_[indices[i]];
     std::vector<double> samples(kSamples);
-    for (double& sample : samples) sample = sample_s(probe);
+    std::ranges::generate(samples, [&] { return sample(probe); });
     medians[i] = quantile(std::move(samples), 0.5);
     // A core that is done keeps its work up until all are, so that none measures beside an idle one.
-    for (++finished; finished < indices.size();) sample_s(probe);
+    for (++finished; finished < indices.size();) sample(probe);
   });
   return medians;
 }

@@ -23,28 +23,28 @@ namespace ppplan::exec {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// One run of a point, and the yardstick of its core just before.
+// One run of a point, and the speed of its core just before.
 struct Sample {
   RunTime time;
-  double yardstick_s = 0;
+  double core_speed = 0;
 };
 using Samples = std::vector<std::vector<Sample>>;  // [point]
 
 constexpr std::size_t kPointsAtOnce = 8;  // between two looks at the cores' speed
 constexpr int kMessages = 16;             // of each size in one round
 
-double median_yardstick_s(const Samples& samples) {
-  std::vector<double> seconds;
+double median_speed(const Samples& samples) {
+  std::vector<double> speeds;
   for (const auto& runs : samples) {
-    for (const Sample& run : runs) seconds.push_back(run.yardstick_s);
+    for (const Sample& run : runs) speeds.push_back(run.core_speed);
   }
-  return quantile(std::move(seconds), 0.5);
+  return quantile(std::move(speeds), 0.5);
 }
 
-// What the runs would have taken on cores whose yardstick is `yardstick_s`.
-std::vector<double> seconds_at(double yardstick_s, const std::vector<Sample>& runs) {
+// What the runs would have taken on cores as fast as `core_speed`.
+std::vector<double> seconds_at(double core_speed, const std::vector<Sample>& runs) {
   std::vector<double> seconds;
-  for (const Sample& run : runs) seconds.push_back(run.time.processor_s * yardstick_s / run.yardstick_s);
+  for (const Sample& run : runs) seconds.push_back(run.time.processor_s * run.core_speed / core_speed);
   return seconds;
 }
 
@@ -125,15 +125,15 @@ class Profiler {
     for (std::size_t first = 0; first < order.size(); first += kPointsAtOnce) {
       const auto some = std::span(order).subspan(first, std::min(kPointsAtOnce, order.size() - first));
       report("one core");
-      measure_some({alone}, {yardsticks_->measure_alone_s(alone)}, some, round, alone_);
+      measure_some({alone}, {yardsticks_->alone_per_second(alone)}, some, round, alone_);
       report("all cores");
-      measure_some(all, yardsticks_->measure_s(), some, round, loaded_);
+      measure_some(all, yardsticks_->per_second(), some, round, loaded_);
     }
   }
 
   // One run of each a round: samples of one moment say little more than one of them. The first, which touches memory
-  // that nobody touched yet, is not counted. `yardstick_s` is that of each of `cores` just now.
-  void measure_some(const std::vector<std::size_t>& cores, const std::vector<double>& yardstick_s,
+  // that nobody touched yet, is not counted. `core_speed` is that of each of `cores` just now.
+  void measure_some(const std::vector<std::size_t>& cores, const std::vector<double>& core_speed,
                     std::span<const std::size_t> some, std::size_t round, Samples& into) {
     std::vector<Samples> seconds(options_.cores.size(), Samples(some.size()));
     std::barrier together(static_cast<std::ptrdiff_t>(cores.size()));
@@ -146,7 +146,7 @@ class Profiler {
         const ProfilePoint& point = points_[some[i]];
         together.arrive_and_wait();
         if (round == 0) probes_[core]->run(point);
-        seconds[core][i].push_back({probes_[core]->run(point), yardstick_s[index]});
+        seconds[core][i].push_back({probes_[core]->run(point), core_speed[index]});
         // A core that is done keeps its work up until all are, so that none measures beside an idle one.
         for (++finished[i]; finished[i] < cores.size();) probes_[core]->run(point);
       }
@@ -189,13 +189,13 @@ class Profiler {
   }
 
   void add_operations(traces::Profile& profile) const {
-    profile.yardstick_s = median_yardstick_s(loaded_);
-    profile.alone_yardstick_s = median_yardstick_s(alone_);
+    profile.core_speed = median_speed(loaded_);
+    profile.alone_core_speed = median_speed(alone_);
     profile.busy_cores = static_cast<int>(options_.cores.size());
     for (std::size_t i = 0; i < points_.size(); ++i) {
       traces::Operation operation = operation_of(options_.model, points_[i], "fp32");
-      state_times(operation, seconds_at(profile.yardstick_s, loaded_[i]));
-      operation.alone_s = quantile(seconds_at(profile.alone_yardstick_s, alone_[i]), 0.5);
+      state_times(operation, seconds_at(profile.core_speed, loaded_[i]));
+      operation.alone_s = quantile(seconds_at(profile.alone_core_speed, alone_[i]), 0.5);
       profile.operations.push_back(std::move(operation));
     }
   }

@@ -4,10 +4,10 @@
 // `cores` busy with the same operation (median_s, p10_s, p90_s, repeats) and alone (alone_s). Sizes are gone through in
 // random order, round after round, so that drift of a shared machine spreads over all of them. Times are processor
 // times of the thread, which other processes don't lengthen; how much of the cores those took meanwhile stands in
-// machine["share_of_other_processes"]. Every few operations the cores measure their yardsticks (core_speed.h);
-// yardstick_s is the median of all those, and every sample is stated for it: stretched by the median over what its core
-// showed just before, so that a core that was slow for half of the rounds does not split the samples in two. Messages
-// (link "memory") are measured as in link_probe.h when there are two cores.
+// machine["share_of_other_processes"]. Every few operations the cores measure their speed (core_speed.h);
+// core_speed is the median of all those, and every sample is stated for it: stretched by what its core showed just
+// before over the median, so that a core that was slow for half of the rounds does not split the samples in two.
+// Messages (link "memory") are measured as in link_probe.h when there are two cores.
 #pragma once
 
 #include <cstdint>

@@ -78,10 +78,11 @@ struct Profile {
   std::string engine;                          // "vllm 0.14.0", "ppplan 0.1", "nccl 2.27"
   std::string device;                          // catalog name: "h100-sxm", "cpu-core"
   std::map<std::string, std::string> machine;  // cpu or gpu, driver, clock, date, command, load; not "device"
-  double yardstick_s = 0;  // speed of the cores that `operations` are stated for: the seconds that the host backend's
-                           // fixed piece of work took on them; 0 = not noted
-  double alone_yardstick_s = 0;  // the same on one core while the others idled; 0 = not noted
-  int busy_cores = 0;            // that computed at once while the loaded times were taken; 0 = not noted
+  double core_speed = 0;  // of the cores that `operations` are stated for: how many of the host backend's fixed pieces
+                          // of work they did per second; 0 = not noted. A speed, so that times that are wrong don't
+                          // take it along
+  double alone_core_speed = 0;  // the same on one core while the others idled; 0 = not noted
+  int busy_cores = 0;           // that computed at once while the loaded times were taken; 0 = not noted
   std::vector<Operation> operations;
   std::vector<LinkSample> links;
   std::vector<Fit> fits;  // for operations of any shape

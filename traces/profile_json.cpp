@@ -123,8 +123,8 @@ Json to_json(const Profile& profile) {
   Json out = {{"format", "ppplan/profile/1"}, {"engine", profile.engine}, {"device", profile.device}};
   out["machine"] = {{"device", profile.device}};
   for (const auto& [key, value] : profile.machine) out["machine"][key] = value;
-  if (profile.yardstick_s > 0) out["yardstick_s"] = profile.yardstick_s;
-  if (profile.alone_yardstick_s > 0) out["alone_yardstick_s"] = profile.alone_yardstick_s;
+  if (profile.core_speed > 0) out["core_speed"] = profile.core_speed;
+  if (profile.alone_core_speed > 0) out["alone_core_speed"] = profile.alone_core_speed;
   if (profile.busy_cores > 0) out["busy_cores"] = profile.busy_cores;
   out["operations"] = list(profile.operations);
   out["links"] = list(profile.links);
@@ -158,8 +158,8 @@ Profile profile_from_json(const Node& node) {
       if (key != "device") out.machine[key] = machine->at(key).text();
     }
   }
-  if (const auto yardstick = node.find("yardstick_s")) out.yardstick_s = duration(*yardstick);
-  if (const auto alone = node.find("alone_yardstick_s")) out.alone_yardstick_s = duration(*alone);
+  if (const auto speed = node.find("core_speed")) out.core_speed = speed->number(0);
+  if (const auto alone = node.find("alone_core_speed")) out.alone_core_speed = alone->number(0);
   if (const auto busy = node.find("busy_cores")) out.busy_cores = busy->count();
   read_list(node, "operations", operation_from_json, out.operations);
   read_list(node, "links", link_from_json, out.links);

@@ -99,8 +99,8 @@ const LayerTimes& CostBook::layer_times(const spec::ModelSpec& model, const spec
     if (times.origin == Origin::roofline) continue;
     times.engine = entry.times.profile().engine;
     times.profile = entry.name;
-    times.yardstick_s = entry.times.profile().yardstick_s;
-    times.alone_yardstick_s = entry.times.profile().alone_yardstick_s;
+    times.core_speed = entry.times.profile().core_speed;
+    times.alone_core_speed = entry.times.profile().alone_core_speed;
     times.busy_cores = entry.times.profile().busy_cores;
     best = std::move(times);
     break;

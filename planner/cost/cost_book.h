@@ -33,10 +33,10 @@ struct LayerTimes {
   double alone_fraction = 1;  // of the sum of all, while every other core idles
   int busy_cores = 0;         // traces::Profile::busy_cores
   Origin origin = Origin::measured;
-  std::string engine;            // whose kernels
-  std::string profile;           // "" of a roofline
-  double yardstick_s = 0;        // traces::Profile::yardstick_s
-  double alone_yardstick_s = 0;  // traces::Profile::alone_yardstick_s
+  std::string engine;           // whose kernels
+  std::string profile;          // "" of a roofline
+  double core_speed = 0;        // traces::Profile::core_speed
+  double alone_core_speed = 0;  // traces::Profile::alone_core_speed
 };
 
 struct MessageTime {

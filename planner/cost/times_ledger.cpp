@@ -20,7 +20,7 @@ void TimesLedger::add(const LayerTimes& times) {
   origin_ = std::max(origin_, times.origin);
   engines_.insert(times.engine);
   profiles_.insert(times.profile);
-  yardsticks_s_.insert({times.yardstick_s, times.alone_yardstick_s});
+  core_speeds_.insert({times.core_speed, times.alone_core_speed});
   busy_cores_.insert(times.busy_cores);
 }
 
@@ -28,8 +28,7 @@ void TimesLedger::fill(spec::Provenance& provenance) const {
   provenance.costs = name(origin_);
   provenance.engine = joined(engines_);
   provenance.profile = joined(profiles_);
-  if (yardsticks_s_.size() == 1)
-    std::tie(provenance.yardstick_s, provenance.alone_yardstick_s) = *yardsticks_s_.begin();
+  if (core_speeds_.size() == 1) std::tie(provenance.core_speed, provenance.alone_core_speed) = *core_speeds_.begin();
   provenance.busy_cores = busy_cores_.size() == 1 ? *busy_cores_.begin() : 0;
 }
 

@@ -22,7 +22,7 @@ class TimesLedger {
   double relative_error_ = 0;
   Origin origin_ = Origin::measured;
   std::set<std::string> engines_, profiles_;
-  std::set<std::pair<double, double>> yardsticks_s_;  // loaded, alone
+  std::set<std::pair<double, double>> core_speeds_;  // loaded, alone
   std::set<int> busy_cores_;
 };
 

@@ -38,7 +38,7 @@ struct StageMemory {
   std::int64_t kv_bytes = 0;      // may be negative: that much is missing
   std::int64_t unused_bytes = 0;  // of kv: what the stage with the fewest blocks leaves unused here
   std::int64_t margin_bytes = 0;  // smaller of (kv - KV of one request of max_model_len) and (free - budget - other)
-  std::int64_t uncertainty_bytes = 0;  // of the margin, on the side of zero; TIGHT = |margin| below it
+  std::int64_t uncertainty_bytes = 0;     // of the margin, on the side of zero; TIGHT = |margin| below it
   std::int64_t kv_uncertainty_bytes = 0;  // half the width of the band that nine of ten measured KV caches lie in
   bool operator==(const StageMemory&) const = default;
 };
@@ -169,13 +169,13 @@ struct Launch {
 };
 
 struct Provenance {
-  std::string costs;             // "measured", "fitted", "roofline": where the compute times come from
-  std::string engine;            // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
-  std::string profile;           // file or shipped profile; "" of a roofline
-  std::string vllm;              // whose rules: "0.26"
-  double yardstick_s = 0;        // speed of the cores that the times are stated for (traces::Profile); 0 = not known
-  double alone_yardstick_s = 0;  // the same while the other cores idled; 0 = not known
-  int busy_cores = 0;            // that computed at once while the times were taken (traces::Profile); 0 = not known
+  std::string costs;            // "measured", "fitted", "roofline": where the compute times come from
+  std::string engine;           // whose kernels were measured: "vllm 0.14.0", "ppplan 0.1"
+  std::string profile;          // file or shipped profile; "" of a roofline
+  std::string vllm;             // whose rules: "0.26"
+  double core_speed = 0;        // speed of the cores that the times are stated for (traces::Profile); 0 = not known
+  double alone_core_speed = 0;  // the same while the other cores idled; 0 = not known
+  int busy_cores = 0;           // that computed at once while the times were taken (traces::Profile); 0 = not known
   bool operator==(const Provenance&) const = default;
 };
 

@@ -70,8 +70,8 @@ Json provenance_json(const Provenance& provenance) {
               {"engine", provenance.engine},
               {"profile", provenance.profile},
               {"vllm", provenance.vllm}};
-  if (provenance.yardstick_s > 0) out["yardstick_s"] = provenance.yardstick_s;
-  if (provenance.alone_yardstick_s > 0) out["alone_yardstick_s"] = provenance.alone_yardstick_s;
+  if (provenance.core_speed > 0) out["core_speed"] = provenance.core_speed;
+  if (provenance.alone_core_speed > 0) out["alone_core_speed"] = provenance.alone_core_speed;
   if (provenance.busy_cores > 0) out["busy_cores"] = provenance.busy_cores;
   return out;
 }

@@ -283,16 +283,11 @@ void check_summaries(const Node& node, const Plan& plan) {
 Launch launch_from(const Node& node) { return {text_map(node.at("env")), node.at("command").text()}; }
 
 Provenance provenance_from(const Node& node) {
-  const auto yardstick = node.find("yardstick_s");
-  const auto alone = node.find("alone_yardstick_s");
+  const auto speed = node.find("core_speed");
+  const auto alone = node.find("alone_core_speed");
   const auto busy = node.find("busy_cores");
-  return {node.at("costs").text(),
-          node.at("engine").text(),
-          node.at("profile").text(),
-          node.at("vllm").text(),
-          yardstick ? yardstick->number(0) : 0,
-          alone ? alone->number(0) : 0,
-          busy ? busy->count() : 0};
+  return {node.at("costs").text(),      node.at("engine").text(),     node.at("profile").text(), node.at("vllm").text(),
+          speed ? speed->number(0) : 0, alone ? alone->number(0) : 0, busy ? busy->count() : 0};
 }
 
 std::optional<Failure> failure_from(const Node& node, int stages) {

@@ -14,10 +14,10 @@ namespace {
 TEST(Yardsticks, ArePositiveOnEveryCoreTogetherAndAlone) {
   const std::vector<int> cores = exec::allowed_cores();
   exec::Yardsticks yardsticks(cores);
-  const std::vector<double> seconds = yardsticks.measure_s();
-  ASSERT_EQ(seconds.size(), cores.size());
-  for (const double s : seconds) EXPECT_GT(s, 0);
-  EXPECT_GT(yardsticks.measure_alone_s(cores.size() - 1), 0);
+  const std::vector<double> speeds = yardsticks.per_second();
+  ASSERT_EQ(speeds.size(), cores.size());
+  for (const double speed : speeds) EXPECT_GT(speed, 0);
+  EXPECT_GT(yardsticks.alone_per_second(cores.size() - 1), 0);
 }
 
 TEST(Yardsticks, RefuseACoreThatIsNotThere) { EXPECT_THROW(exec::Yardsticks({-1}), input::InputError); }

@@ -8,30 +8,30 @@ namespace {
 using tools::CoreDrift;
 using tools::CoreReading;
 
-spec::Provenance noted(double yardstick_s) {
+spec::Provenance noted(double core_speed) {
   spec::Provenance times;
-  times.yardstick_s = yardstick_s;
+  times.core_speed = core_speed;
   return times;
 }
 
-TEST(CoreDrift, HoldsTheYardstickAgainstAsManyBusyCores) {
-  // Three cores took 6 ms each, one alone 3 ms, so beside one other it was 4.5 ms.
-  spec::Provenance times = noted(6e-3);
-  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 0), 6e-3);  // nothing known of one core alone
-  times.alone_yardstick_s = 3e-3;
+TEST(CoreDrift, HoldsASpeedAgainstAsManyBusyCores) {
+  // Three cores did one in 6 ms each, one alone in 3 ms, so beside one other in 4.5 ms.
+  spec::Provenance times = noted(1 / 6e-3);
+  EXPECT_DOUBLE_EQ(tools::speed_then(times, 0), 1 / 6e-3);  // nothing known of one core alone
+  times.alone_core_speed = 1 / 3e-3;
   times.busy_cores = 3;
-  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 0), 3e-3);
-  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 1), 4.5e-3);
-  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 2), 6e-3);
-  EXPECT_DOUBLE_EQ(tools::yardstick_then_s(times, 5), 6e-3);
+  EXPECT_DOUBLE_EQ(tools::speed_then(times, 0), 1 / 3e-3);
+  EXPECT_DOUBLE_EQ(tools::speed_then(times, 1), 1 / 4.5e-3);
+  EXPECT_DOUBLE_EQ(tools::speed_then(times, 2), 1 / 6e-3);
+  EXPECT_DOUBLE_EQ(tools::speed_then(times, 5), 1 / 6e-3);
 }
 
 TEST(CoreDrift, ReadsACoreBeforeAndAfterARepeat) {
-  // 5 and 7 ms against 4 ms are 1.5; of 10 s, 8 s on the processor, 2 went to others.
-  const CoreReading reading = tools::core_reading(4e-3, 5e-3, 7e-3, {8, 10});
+  // 300 a second against 150 and 250; of 10 s, 8 s on the processor, 2 went to others.
+  const CoreReading reading = tools::core_reading(300, 150, 250, {8, 10});
   EXPECT_DOUBLE_EQ(reading.slowdown, 1.5);
   EXPECT_DOUBLE_EQ(reading.share_of_others, 0.2);
-  EXPECT_DOUBLE_EQ(tools::core_reading(0, 5e-3, 7e-3, {8, 10}).slowdown, 1);  // a profile without a yardstick
+  EXPECT_DOUBLE_EQ(tools::core_reading(0, 150, 250, {8, 10}).slowdown, 1);  // a profile without a speed
 }
 
 TEST(CoreDrift, IsTheMedianOverRepeatsOfEachStage) {
@@ -43,7 +43,7 @@ TEST(CoreDrift, IsTheMedianOverRepeatsOfEachStage) {
   EXPECT_EQ(drift.factors(), (std::vector<double>{1.0, 1.5 / 0.8}));
 }
 
-TEST(CoreDrift, IsNotKnownWithoutAYardstickInTheProfile) {
+TEST(CoreDrift, IsNotKnownWithoutASpeedInTheProfile) {
   const CoreDrift drift = tools::core_drift(noted(0), {{{1, 0}}});
   EXPECT_TRUE(drift.slowdown.empty());
   EXPECT_FALSE(drift.trusted());

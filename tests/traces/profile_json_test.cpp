@@ -18,8 +18,8 @@ Profile example() {
   out.engine = "ppplan 0.1";
   out.device = "cpu-core";
   out.machine = {{"cpu", "some core"}, {"clock", "2.1 GHz"}};
-  out.yardstick_s = 1.5e-4;
-  out.alone_yardstick_s = 1.25e-4;
+  out.core_speed = 200;
+  out.alone_core_speed = 250;
   out.busy_cores = 2;
   out.operations = {{"layer", "fp32", {{"hidden", 384}, {"heads", 6}}, 1, 128, 1, 64, 2e-3, 1.9e-3, 2.2e-3, 9, 1.8e-3},
                     {"gemm", "bf16", {{"n", 1024}, {"k", 512}}, 2, 1, 1, 0, 1e-5, 1e-5, 1e-5, 1, 0}};

@@ -47,19 +47,19 @@ bool CoreDrift::trusted() const {
   return !slowdown.empty() && std::ranges::all_of(slowdown, near) && std::ranges::all_of(share_of_others, mostly_ours);
 }
 
-double yardstick_then_s(const spec::Provenance& times, int others) {
-  if (!(times.yardstick_s > 0) || !(times.alone_yardstick_s > 0)) return times.yardstick_s;
-  return times.yardstick_s *
-         schedule::lasting_fraction(times.alone_yardstick_s / times.yardstick_s, others, times.busy_cores);
+double speed_then(const spec::Provenance& times, int others) {
+  if (!(times.core_speed > 0) || !(times.alone_core_speed > 0)) return times.core_speed;
+  return times.core_speed /
+         schedule::lasting_fraction(times.core_speed / times.alone_core_speed, others, times.busy_cores);
 }
 
-CoreReading core_reading(double then_s, double before_s, double after_s, const exec::RunTime& computed) {
-  return {then_s > 0 ? 0.5 * (before_s + after_s) / then_s : 1, computed.share_of_others()};
+CoreReading core_reading(double then, double before, double after, const exec::RunTime& computed) {
+  return {then > 0 ? then / (0.5 * (before + after)) : 1, computed.share_of_others()};
 }
 
 CoreDrift core_drift(const spec::Provenance& times, const std::vector<std::vector<CoreReading>>& readings) {
   CoreDrift out;
-  if (!(times.yardstick_s > 0) || readings.empty()) return out;
+  if (!(times.core_speed > 0) || readings.empty()) return out;
   for (std::size_t stage = 0; stage < readings.front().size(); ++stage) {
     const auto median_of = [&](double CoreReading::*figure) {
       std::vector<double> values;

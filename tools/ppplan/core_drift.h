@@ -11,22 +11,22 @@ namespace ppplan::tools {
 
 /// One core during one repeat.
 struct CoreReading {
-  double slowdown = 1;         // yardstick now / then, before and after the repeat
+  double slowdown = 1;         // speed then / now, before and after the repeat
   double share_of_others = 0;  // of its time while it computed
 };
 
-/// What the yardstick takes on a core as fast as then while `others` of the other cores compute: between the alone and
-/// the loaded time as schedule.h says of operations. 0 when the times don't tell.
-double yardstick_then_s(const spec::Provenance& times, int others);
-/// Of one repeat: `then_s` from yardstick_then_s, the yardstick before and after it, and what its operations took.
-CoreReading core_reading(double then_s, double before_s, double after_s, const exec::RunTime& computed);
+/// Yardsticks per second (exec/core_speed.h) of a core as fast as then while `others` of the other cores compute: its
+/// time is between the alone and the loaded one as schedule.h says of operations. 0 when the times don't tell.
+double speed_then(const spec::Provenance& times, int others);
+/// Of one repeat: the speed then, before and after it, and what its operations took.
+CoreReading core_reading(double then, double before, double after, const exec::RunTime& computed);
 
 struct CoreDrift {
   /// Cores further off than this tell of another machine or a busy one, and no single number can carry times there.
   static constexpr double most = 0.4;
   /// Of which others took more than this, waits hang on when they did.
   static constexpr double most_taken = 0.7;
-  std::vector<double> slowdown;         // [stage]: yardstick now / then, the median over repeats; empty = not known
+  std::vector<double> slowdown;         // [stage]: speed then / now, the median over repeats; empty = not known
   std::vector<double> share_of_others;  // [stage]: the median over repeats
   double profiled_makespan_s = 0;       // predicted for the cores of the profile
   /// [stage]: by what everything takes longer than in the profile: for the core's speed, and for what others took of
@@ -36,7 +36,7 @@ struct CoreDrift {
   bool trusted() const;
 };
 
-/// `readings` [repeat][stage]; none, or times without a yardstick, give a drift that is not known.
+/// `readings` [repeat][stage]; none, or times without a speed, give a drift that is not known.
 CoreDrift core_drift(const spec::Provenance& times, const std::vector<std::vector<CoreReading>>& readings);
 /// The plan with compute times longer by `factors` [stage].
 spec::Plan slowed(spec::Plan plan, const std::vector<double>& factors);

@@ -112,11 +112,10 @@ void replay(Execution& execution, double scale, int repeats, const Step& step) {
 }
 
 /// [stage]: of one repeat.
-std::vector<CoreReading> core_readings(double then_s, const std::vector<double>& before_s,
-                                       const std::vector<double>& after_s, const std::vector<exec::RunTime>& computed) {
+std::vector<CoreReading> core_readings(double then, const std::vector<double>& before, const std::vector<double>& after,
+                                       const std::vector<exec::RunTime>& computed) {
   std::vector<CoreReading> out;
-  for (std::size_t s = 0; s < computed.size(); ++s)
-    out.push_back(core_reading(then_s, before_s[s], after_s[s], computed[s]));
+  for (std::size_t s = 0; s < computed.size(); ++s) out.push_back(core_reading(then, before[s], after[s], computed[s]));
   return out;
 }
 
@@ -143,19 +142,19 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
   run.cores = cores_of(plan);
   exec::HostBackend backend(run);
   exec::Yardsticks yardsticks(run.cores);
-  const double then_s = yardstick_then_s(plan.provenance, static_cast<int>(run.cores.size()) - 1);
-  std::vector<double> before_s;
+  const double then = speed_then(plan.provenance, static_cast<int>(run.cores.size()) - 1);
+  std::vector<double> before;
   std::vector<std::vector<CoreReading>> cores_seen;
   // The first run touches every page for the first time; it is not counted.
   for (int r = -1; r < repeats; ++r) {
     backend.reset();
     traces::Timeline timeline = exec::run_schedule(out.predicted.schedule, backend);
-    std::vector<double> after_s = yardsticks.measure_s();
+    std::vector<double> after = yardsticks.per_second();
     if (r >= 0) {
       out.measured.push_back(std::move(timeline));
-      cores_seen.push_back(core_readings(then_s, before_s, after_s, backend.compute_times()));
+      cores_seen.push_back(core_readings(then, before, after, backend.compute_times()));
     }
-    before_s = std::move(after_s);
+    before = std::move(after);
     step((r + 2.0) / (repeats + 2.0));
   }
   out.outputs_match = backend.outputs() == exec::one_device_outputs(run);

@@ -108,10 +108,10 @@ class RankExecution {
   // All ranks come here together, so that each looks at its core beside the others.
   void note_core(exec::Group& everyone, bool counts) {
     const std::size_t rank = at(settings_.place.rank);
-    const double after_s = yardstick_->measure_s().front();
-    std::vector<CoreReading> mine{core_reading(yardstick_then_s(plan_.provenance, everyone.size() - 1), before_s_,
-                                               after_s, host_->compute_times()[rank])};
-    before_s_ = after_s;
+    const double after = yardstick_->per_second().front();
+    std::vector<CoreReading> mine{core_reading(speed_then(plan_.provenance, everyone.size() - 1), speed_before_, after,
+                                               host_->compute_times()[rank])};
+    speed_before_ = after;
     std::vector<CoreReading> all(rank == 0 ? at(everyone.size()) : 0);
     everyone.gather(bytes_of(mine), bytes_of(all), 0);
     if (counts && rank == 0) cores_seen_.push_back(std::move(all));
@@ -125,7 +125,7 @@ class RankExecution {
   Execution result_;
   std::unique_ptr<exec::HostBackend> host_;      // of real compute
   std::unique_ptr<exec::Yardsticks> yardstick_;  // likewise, of the rank's core
-  double before_s_ = 0;                          // what it took before the repeat
+  double speed_before_ = 0;                      // how fast that was before the repeat
   std::unique_ptr<exec::RankReplay> replay_;     // else
   exec::launch::Readiness readiness_;
   std::vector<exec::Logits> outputs_;

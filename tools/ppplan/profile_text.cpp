@@ -43,9 +43,9 @@ std::string subject(const traces::HeldOutError& error) {
 std::string profile_text(const traces::Profile& profile) {
   std::string out = fmt::format("  {} under {}\n", profile.device, profile.engine);
   for (const auto& [key, value] : profile.machine) out += fmt::format("  {}: {:.66}\n", key, value);
-  if (profile.yardstick_s > 0)
-    out +=
-        fmt::format("  yardstick of the cores' speed: {:.4f} ms; times are stated for it\n", 1e3 * profile.yardstick_s);
+  if (profile.core_speed > 0)
+    out += fmt::format("  cores did {:.0f} fixed layers per second; times are stated for that speed\n",
+                       profile.core_speed);
   out += spread(profile);
   if (!profile.links.empty()) out += fmt::format("  {:<24} {:>5} measured points\n", "links", profile.links.size());
   if (!profile.errors.empty())
