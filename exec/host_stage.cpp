@@ -17,13 +17,18 @@ constexpr std::uint64_t kPast = 5;  // a name below the seed, besides those of h
 
 std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width); }
 
-// Keys or values of one sequence in one layer.
+// Keys and values, or latents.
+std::size_t arrays_of(const LayerShape& shape) { return shape.latent ? 1 : 2; }
+
+// Keys or values of one sequence in one layer, or its latents.
 std::size_t cache_floats(const LayerShape& shape, int capacity) {
-  return Buffer::aligned(static_cast<std::size_t>(capacity) * shape.kv_width());
+  return Buffer::aligned(static_cast<std::size_t>(capacity) * shape.cached_width() / arrays_of(shape));
 }
 
-// Each head's positions [0, past) are contiguous.
+// Each head's positions [0, past) are contiguous; those of latents are.
 void fill_past(const LayerShape& shape, const KvCache& cache, int past, std::uint64_t numbers) {
+  if (shape.latent)
+    return fill_uniform(cache.keys, area(past, shape.latent->cached()), stream(numbers, {0}), 0.0f, 1.0f);
   const std::size_t head_size = area(cache.capacity, shape.attention.head_dim);
   for (int head = 0; head < shape.attention.kv_heads; ++head) {
     const auto at = static_cast<std::size_t>(head);
@@ -38,7 +43,7 @@ void fill_past(const LayerShape& shape, const KvCache& cache, int past, std::uin
 std::size_t KvSet::floats(std::span<const LayerShape> shapes, const Size& size) {
   std::size_t count = 0;
   for (const LayerShape& shape : shapes) {
-    count += 2 * static_cast<std::size_t>(size.sequences) * cache_floats(shape, size.capacity);
+    count += arrays_of(shape) * static_cast<std::size_t>(size.sequences) * cache_floats(shape, size.capacity);
   }
   return count;
 }
@@ -47,10 +52,10 @@ KvSet::KvSet(std::span<const LayerShape> shapes, int first_layer, const Size& si
     : memory_(floats(shapes, size)) {
   float* next = memory_.data();
   for (std::size_t layer = 0; layer < shapes.size(); ++layer) {
-    const std::size_t count = cache_floats(shapes[layer], size.capacity);
+    const std::size_t count = cache_floats(shapes[layer], size.capacity), arrays = arrays_of(shapes[layer]);
     auto& caches = caches_.emplace_back();
-    for (int sequence = 0; sequence < size.sequences; ++sequence, next += 2 * count) {
-      caches.push_back({next, next + count, size.capacity});
+    for (int sequence = 0; sequence < size.sequences; ++sequence, next += arrays * count) {
+      caches.push_back({next, arrays == 2 ? next + count : nullptr, size.capacity});
       fill_past(shapes[layer], caches.back(), size.past_tokens,
                 stream(seed, {kPast, static_cast<std::uint64_t>(first_layer) + layer, static_cast<std::uint64_t>(set),
                               static_cast<std::uint64_t>(sequence)}));
@@ -68,9 +73,9 @@ HostStage::HostStage(const spec::ModelSpec& model, const spec::Stage& stage, con
   for (int layer = stage.first_layer; layer < stage.end_layer; ++layer) {
     shapes_.push_back(layer_shape(model, layer));
     layers_.emplace_back(shapes_.back(), layer, seed);
-    const int head_dim = shapes_.back().attention.head_dim;
-    if (!rope_.contains(head_dim)) {
-      rope_.emplace(head_dim, kernels::host::RopeTable(model.rope_theta, limits.kv_tokens, head_dim));
+    const int dim = shapes_.back().rotated_dim();
+    if (!rope_.contains(dim)) {
+      rope_.emplace(dim, kernels::host::RopeTable(model.rope_theta, limits.kv_tokens, dim));
     }
   }
   workspace_ = kernels::host::Workspace(shapes_, limits.rows, limits.kv_tokens);
@@ -90,8 +95,8 @@ void HostStage::run_layers(const LayerBatch& batch, const KvSet& kv, const float
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const auto caches = kv.caches(layer).first(static_cast<std::size_t>(batch.sequences));
     kernels::host::decoder_layer(operations_, shapes_[layer], layers_[layer].weights(),
-                                 rope_.at(shapes_[layer].attention.head_dim), batch, caches, workspace_,
-                                 layer == 0 ? x : y, y);
+                                 rope_.at(shapes_[layer].rotated_dim()), batch, caches, workspace_, layer == 0 ? x : y,
+                                 y);
   }
 }
 

@@ -56,7 +56,7 @@ class HostStage {
   float norm_epsilon_ = 0;
   std::vector<kernels::host::LayerShape> shapes_;
   std::vector<LayerMemory> layers_;
-  std::map<int, kernels::host::RopeTable> rope_;  // by head dimension
+  std::map<int, kernels::host::RopeTable> rope_;  // by how many values of a head are rotated
   kernels::host::Workspace workspace_;
   kernels::host::Buffer embedding_;
   kernels::host::Buffer head_;

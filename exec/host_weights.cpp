@@ -1,5 +1,8 @@
 #include "exec/host_weights.h"
 
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cmath>
 #include <string>
 
@@ -11,6 +14,7 @@ namespace ppplan::exec {
 namespace {
 
 using kernels::host::Buffer;
+using kernels::host::LatentShape;
 using kernels::host::LayerArrays;
 using kernels::host::LayerGradients;
 using kernels::host::LayerShape;
@@ -43,18 +47,22 @@ std::vector<Part<Float>> parts(const LayerShape& s) {
   };
   const int blocks = s.experts > 0 ? s.experts : 1;
   const int head_norm = s.qk_norm ? s.attention.head_dim : 0;
+  const LatentShape latent = s.latent.value_or(LatentShape{0, 0, 0, 0, 0});
   return {vector(&Arrays::attention_norm, s.hidden, 1.0f),
           matrix(&Arrays::qkv, 1, s.qkv_width(), s.hidden),
           vector(&Arrays::qkv_bias, s.qkv_bias ? s.qkv_width() : 0, 0.0f),
-          vector(&Arrays::query_norm, head_norm, 1.0f),
-          vector(&Arrays::key_norm, head_norm, 1.0f),
+          vector(&Arrays::query_norm, s.latent ? s.query_rank : head_norm, 1.0f),
+          vector(&Arrays::key_norm, s.latent ? latent.latent : head_norm, 1.0f),
           matrix(&Arrays::attention_output, 1, s.hidden, s.attention_width()),
           vector(&Arrays::feed_forward_norm, s.hidden, 1.0f),
           matrix(&Arrays::router, 1, s.experts, s.hidden),
           matrix(&Arrays::gate_up, blocks, 2 * s.intermediate, s.hidden),
           matrix(&Arrays::down, blocks, s.hidden, s.intermediate),
           matrix(&Arrays::shared_gate_up, 1, 2 * s.shared_intermediate, s.hidden),
-          matrix(&Arrays::shared_down, 1, s.hidden, s.shared_intermediate)};
+          matrix(&Arrays::shared_down, 1, s.hidden, s.shared_intermediate),
+          matrix(&Arrays::query_up, 1, s.query_rank > 0 ? s.query_width() : 0, s.query_rank),
+          matrix(&Arrays::key_up, 1, latent.heads * latent.nope, latent.latent),
+          matrix(&Arrays::value_up, 1, latent.heads * latent.value, latent.latent)};
 }
 
 /// What a layer has that no kernel here computes; "" when there is nothing.
@@ -62,8 +70,9 @@ std::string missing_part(const spec::Layer& layer) {
   using spec::AttentionKind;
   const spec::Attention& a = layer.attention;
   const spec::FeedForward& f = layer.feed_forward;
-  if (a.kind != AttentionKind::gqa && a.kind != AttentionKind::sliding_window)
+  if (a.kind != AttentionKind::gqa && a.kind != AttentionKind::sliding_window && a.kind != AttentionKind::mla)
     return std::string(spec::name(a.kind)) + " attention";
+  if (a.index_heads > 0) return "an indexer of sparse attention";
   if (a.qk_norm_all_heads) return "query and key norms over all heads";
   if (a.output_bias) return "a bias of the attention's output";
   if (a.output_gate) return "an output gate";
@@ -74,17 +83,7 @@ std::string missing_part(const spec::Layer& layer) {
   return f.expert_bias ? "biases in experts" : "";
 }
 
-}  // namespace
-
-LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
-  const spec::Layer& from = model.layers.at(static_cast<std::size_t>(layer));
-  const spec::Attention& a = from.attention;
-  const std::string whole = "/layers/" + std::to_string(layer), place = whole + "/attention";
-  if (const std::string part = missing_part(from); !part.empty())
-    throw input::InputError(model.name, whole,
-                            "a layer that the kernels here compute: grouped-query attention, whole or in a sliding "
-                            "window, and a dense or expert feed-forward",
-                            part);
+void set_heads(const spec::ModelSpec& model, const std::string& place, const spec::Attention& a, LayerShape& shape) {
   if (a.kv_heads < 1 || a.heads < 1 || a.heads % a.kv_heads != 0) {
     throw input::InputError(model.name, place, "heads that are a multiple of kv_heads",
                             std::to_string(a.heads) + " and " + std::to_string(a.kv_heads));
@@ -92,11 +91,39 @@ LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
   if (a.head_dim < 2 || a.head_dim % 2 != 0) {
     throw input::InputError(model.name, place, "an even head_dim for rotary embedding", std::to_string(a.head_dim));
   }
-  LayerShape shape;
-  shape.hidden = model.hidden;
   shape.attention = {a.heads, a.kv_heads, a.head_dim, a.window};
   shape.qkv_bias = a.qkv_bias;
   shape.qk_norm = a.qk_norm;
+}
+
+void set_latents(const spec::ModelSpec& model, const std::string& place, const spec::Attention& a, LayerShape& shape) {
+  if (std::min({a.heads, a.kv_lora_rank, a.nope_dim, a.value_dim}) < 1 || a.q_lora_rank < 0) {
+    throw input::InputError(model.name, place, "heads, kv_lora_rank, nope_dim and value_dim from 1 on",
+                            fmt::format("{}, {}, {} and {}", a.heads, a.kv_lora_rank, a.nope_dim, a.value_dim));
+  }
+  if (a.rope_dim < 2 || a.rope_dim % 2 != 0) {
+    throw input::InputError(model.name, place, "an even rope_dim for rotary embedding", std::to_string(a.rope_dim));
+  }
+  shape.latent = LatentShape{a.heads, a.kv_lora_rank, a.nope_dim, a.rope_dim, a.value_dim};
+  shape.query_rank = a.q_lora_rank;
+}
+
+}  // namespace
+
+LayerShape layer_shape(const spec::ModelSpec& model, int layer) {
+  const spec::Layer& from = model.layers.at(static_cast<std::size_t>(layer));
+  const std::string whole = "/layers/" + std::to_string(layer), place = whole + "/attention";
+  if (const std::string part = missing_part(from); !part.empty())
+    throw input::InputError(model.name, whole,
+                            "a layer that the kernels here compute: grouped-query attention, whole or in a sliding "
+                            "window, or latent attention, and a dense or expert feed-forward",
+                            part);
+  LayerShape shape;
+  shape.hidden = model.hidden;
+  if (from.attention.kind == spec::AttentionKind::mla)
+    set_latents(model, place, from.attention, shape);
+  else
+    set_heads(model, place, from.attention, shape);
   shape.intermediate = from.feed_forward.intermediate;
   if (from.feed_forward.kind == spec::FeedForwardKind::moe) {
     shape.experts = from.feed_forward.experts;

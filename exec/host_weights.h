@@ -10,8 +10,8 @@
 
 namespace ppplan::exec {
 
-/// The shape that the kernels take. Throws InputError for heads that don't share out over KV heads, an odd head_dim, or a
-/// layer with a part that no kernel here computes.
+/// The shape that the kernels take. Throws InputError for heads that don't share out over KV heads, an odd head_dim or
+/// rope_dim, or a layer with a part that no kernel here computes.
 kernels::host::LayerShape layer_shape(const spec::ModelSpec& model, int layer);
 /// Floats that LayerMemory holds for a layer.
 std::size_t layer_floats(const kernels::host::LayerShape& shape);

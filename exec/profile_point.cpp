@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "planner/input/input_error.h"
+#include "planner/spec/layer_dimensions.h"
 
 namespace ppplan::exec {
 
@@ -16,22 +17,13 @@ std::vector<int> grid(int first, int factor, int last) {
   return sizes;
 }
 
-traces::Shape layer_dimensions(const spec::ModelSpec& model, const spec::Layer& layer) {
-  const spec::Attention& a = layer.attention;
-  const spec::FeedForward& f = layer.feed_forward;
-  return {{"hidden", model.hidden}, {"heads", a.heads},
-          {"kv_heads", a.kv_heads}, {"head_dim", a.head_dim},
-          {"window", a.window},     {"intermediate", f.intermediate},
-          {"experts", f.experts},   {"experts_per_token", f.experts_per_token}};
-}
-
 }  // namespace
 
 std::vector<spec::Layer> distinct_layers(const spec::ModelSpec& model) {
   std::vector<spec::Layer> distinct;
   for (const spec::Layer& layer : model.layers) {
     const auto same = [&](const spec::Layer& other) {
-      return layer_dimensions(model, other) == layer_dimensions(model, layer);
+      return spec::layer_dimensions(model, other) == spec::layer_dimensions(model, layer);
     };
     if (std::none_of(distinct.begin(), distinct.end(), same)) distinct.push_back(layer);
   }
@@ -78,7 +70,7 @@ traces::Operation operation_of(const spec::ModelSpec& model, const ProfilePoint&
   operation.dtype = dtype;
   if (point.kind == PointKind::layer) {
     operation.op = "layer";
-    operation.shape = layer_dimensions(model, distinct_layers(model).at(static_cast<std::size_t>(point.shape)));
+    operation.shape = spec::layer_dimensions(model, distinct_layers(model).at(static_cast<std::size_t>(point.shape)));
     operation.tokens = point.batch.new_tokens;
     operation.batch = point.batch.sequences;
     operation.kv_tokens = point.batch.past_tokens;

@@ -2,11 +2,21 @@
 
 #include <algorithm>
 
+#include "planner/input/input_error.h"
+
 namespace ppplan::exec {
 
 namespace {
 
 using kernels::host::Buffer;
+
+kernels::host::LayerShape trained_shape(const spec::ModelSpec& model, int layer) {
+  const kernels::host::LayerShape shape = layer_shape(model, layer);
+  if (shape.latent)
+    throw input::InputError(model.name, "/layers/" + std::to_string(layer) + "/attention",
+                            "grouped-query attention, the only one that is trained here", "latent attention");
+  return shape;
+}
 
 }  // namespace
 
@@ -26,7 +36,7 @@ TrainingStage::TrainingStage(const TrainingRun& run, const spec::Stage& stage, i
     add_parameter("embedding", {embedding_.data(), embedding_.size()});
   }
   for (int index = stage.first_layer; index < stage.end_layer; ++index) {
-    shapes_.push_back(layer_shape(run.model, index));
+    shapes_.push_back(trained_shape(run.model, index));
     layers_.emplace_back(shapes_.back(), index, run.seed);
     add_parameter("layer " + std::to_string(index), layers_.back().values());
     layer_gradients_.push_back(gradient_arrays(shapes_.back(), parameters_.back().gradient.data()));

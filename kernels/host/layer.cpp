@@ -10,6 +10,17 @@ namespace {
 
 std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width); }
 
+void attend_heads(const LayerStep& step, std::span<const KvCache> caches, Workspace& work) {
+  const LayerShape& s = step.shape;
+  for (int sequence = 0; sequence < step.batch.sequences; ++sequence) {
+    const int first = sequence * step.batch.new_tokens;
+    float* qkv = work.qkv.data() + area(first, s.qkv_width());
+    prepare_heads(step, qkv);
+    attend_sequence(step, qkv, caches[static_cast<std::size_t>(sequence)], work.scratch.data(),
+                    work.attended.data() + area(first, s.attention_width()));
+  }
+}
+
 // h = x + Attention(RmsNorm(x)), written to h.
 void attention_block(const LayerStep& step, std::span<const KvCache> caches, Workspace& work, const float* x,
                      float* h) {
@@ -19,13 +30,10 @@ void attention_block(const LayerStep& step, std::span<const KvCache> caches, Wor
                            work.normed.data());
   step.operations.linear(work.normed.data(), step.weights.qkv, step.weights.qkv_bias, rows, s.hidden, s.qkv_width(),
                          work.qkv.data());
-  for (int sequence = 0; sequence < step.batch.sequences; ++sequence) {
-    const int first = sequence * step.batch.new_tokens;
-    float* qkv = work.qkv.data() + area(first, s.qkv_width());
-    prepare_heads(step, qkv);
-    attend_sequence(step, qkv, caches[static_cast<std::size_t>(sequence)], work.scratch.data(),
-                    work.attended.data() + area(first, s.attention_width()));
-  }
+  if (s.latent)
+    attend_latents(step, caches, work);
+  else
+    attend_heads(step, caches, work);
   step.operations.linear(work.attended.data(), step.weights.attention_output, nullptr, rows, s.attention_width(),
                          s.hidden, work.projected.data());
   step.operations.add(x, work.projected.data(), area(rows, s.hidden), h);
@@ -73,19 +81,25 @@ void feed_forward_block(const LayerStep& step, Workspace& work, float* h) {
 }  // namespace
 
 Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int kv_tokens) {
-  int hidden = 0, qkv_width = 0, attended_width = 0, inner = 0, experts = 0, chosen = 0;
+  int hidden = 0, qkv_width = 0, query_rank = 0, query_width = 0, attended_width = 0;
+  int inner = 0, experts = 0, chosen = 0;
   std::size_t attention = 0;
   for (const LayerShape& s : shapes) {
     hidden = std::max(hidden, s.hidden);
     qkv_width = std::max(qkv_width, s.qkv_width());
+    query_rank = std::max(query_rank, s.query_rank);
+    if (s.query_rank > 0) query_width = std::max(query_width, s.query_width());
     attended_width = std::max(attended_width, s.attention_width());
     inner = std::max({inner, s.intermediate, s.shared_intermediate});
     experts = std::max(experts, s.experts);
     chosen = std::max(chosen, s.experts_per_token);
-    attention = std::max(attention, attention_scratch(s.attention, rows, kv_tokens));
+    attention = std::max(attention, s.latent ? latent_scratch(*s.latent, rows, kv_tokens)
+                                             : attention_scratch(s.attention, rows, kv_tokens));
   }
   normed = Buffer(area(rows, hidden));
   qkv = Buffer(area(rows, qkv_width));
+  query_latents = Buffer(area(rows, query_rank));
+  queries = Buffer(area(rows, query_width));
   attended = Buffer(area(rows, attended_width));
   scratch = Buffer(attention);
   projected = Buffer(area(rows, hidden));

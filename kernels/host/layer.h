@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -23,28 +24,45 @@ struct LayerShape {
   int experts_per_token = 0;
   int shared_intermediate = 0;  // of experts that every token passes; 0 without
   float norm_epsilon = 1e-5f;
+  std::optional<LatentShape> latent = {};  // of latent attention, which then stands in place of `attention`
+  int query_rank = 0;  // of it: the width of the normed latent that queries are projected from; 0: from x itself
 
-  int qkv_width() const { return (attention.heads + 2 * attention.kv_heads) * attention.head_dim; }
-  int attention_width() const { return attention.heads * attention.head_dim; }
+  /// Of a row of qkv: queries, keys and values; of latent attention queries or their latent, then what is cached.
+  int qkv_width() const {
+    return latent ? query_part() + latent->cached() : attention_width() + 2 * attention.kv_heads * attention.head_dim;
+  }
+  /// Of a row of what attention gives.
+  int attention_width() const { return latent ? latent->heads * latent->value : attention.heads * attention.head_dim; }
   std::size_t kv_width() const { return static_cast<std::size_t>(attention.kv_heads * attention.head_dim); }
+  /// Of latent attention: a row's queries of all heads, and what of them qkv holds.
+  int query_width() const { return latent ? latent->heads * (latent->nope + latent->rope) : attention_width(); }
+  int query_part() const { return query_rank > 0 ? query_rank : query_width(); }
+  /// Values of a token in the cache.
+  std::size_t cached_width() const { return latent ? static_cast<std::size_t>(latent->cached()) : 2 * kv_width(); }
+  /// Values of a head that are rotated by position.
+  int rotated_dim() const { return latent ? latent->rope : attention.head_dim; }
 };
 
 /// One array for each part of a layer. Matrices are [outputs, inputs]. Pointers of parts that the shape lacks are
-/// nullptr.
+/// nullptr. Latent attention (operations.h) has its own qkv, norms of its two latents in place of norms of heads, and
+/// the last three.
 template <typename Float>
 struct LayerArrays {
   Float* attention_norm = nullptr;     // [hidden]
-  Float* qkv = nullptr;                // [(heads + 2 kv_heads) * head_dim, hidden]: queries, keys, values
-  Float* qkv_bias = nullptr;           // [(heads + 2 kv_heads) * head_dim]
-  Float* query_norm = nullptr;         // [head_dim]
-  Float* key_norm = nullptr;           // [head_dim]
-  Float* attention_output = nullptr;   // [hidden, heads * head_dim]
+  Float* qkv = nullptr;                // [qkv_width, hidden]: queries, keys, values
+  Float* qkv_bias = nullptr;           // [qkv_width]
+  Float* query_norm = nullptr;         // [head_dim]; [query_rank]
+  Float* key_norm = nullptr;           // [head_dim]; [latent]
+  Float* attention_output = nullptr;   // [hidden, attention_width]
   Float* feed_forward_norm = nullptr;  // [hidden]
   Float* router = nullptr;             // [experts, hidden]
   Float* gate_up = nullptr;            // [max(experts, 1), 2 * intermediate, hidden]
   Float* down = nullptr;               // [max(experts, 1), hidden, intermediate]
   Float* shared_gate_up = nullptr;     // [2 * shared_intermediate, hidden]
   Float* shared_down = nullptr;        // [hidden, shared_intermediate]
+  Float* query_up = nullptr;           // [query_width, query_rank]
+  Float* key_up = nullptr;             // [heads * nope, latent]
+  Float* value_up = nullptr;           // [heads * value, latent]
 };
 using LayerWeights = LayerArrays<const float>;
 using LayerGradients = LayerArrays<float>;  // of the same parts
@@ -66,7 +84,9 @@ class Workspace {
 
   Buffer normed;                // [rows, hidden]
   Buffer qkv;                   // [rows, qkv_width]
-  Buffer attended;              // [rows, heads * head_dim]
+  Buffer query_latents;         // [rows, query_rank]
+  Buffer queries;               // [rows, query_width], of layers with query_rank
+  Buffer attended;              // [rows, attention_width]
   Buffer scratch;               // of attention
   Buffer projected;             // [rows, hidden]
   Buffer gate_up;               // [rows, 2 * intermediate]
@@ -79,8 +99,9 @@ class Workspace {
   std::vector<int> expert;      // [rows, experts_per_token]
 };
 
-/// y [rows, hidden] from x; y may be x. caches[s] is the cache of sequence s in this layer, extended by the new tokens.
-/// The workspace covers the shape and the batch, the table every position.
+/// y [rows, hidden] from x; y may be x. caches[s] is the cache of sequence s in this layer, extended by the new tokens;
+/// of latent attention its keys are what LatentCache::tokens is, and there are no values. The table is of the shape's
+/// rotated_dim(). The workspace covers the shape and the batch, the table every position.
 void decoder_layer(const Operations& operations, const LayerShape& shape, const LayerWeights& weights,
                    const RopeTable& rope, const LayerBatch& batch, std::span<const KvCache> caches,
                    Workspace& workspace, const float* x, float* y);

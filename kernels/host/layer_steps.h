@@ -21,6 +21,9 @@ struct LayerStep {
 void prepare_heads(const LayerStep& step, float* qkv);
 /// Stores keys and values in the cache; out [new_tokens, heads * head_dim].
 void attend_sequence(const LayerStep& step, const float* qkv, const KvCache& cache, float* scratch, float* out);
+/// Latent attention of all rows, whose products with the layer's qkv lie in work.qkv: norms, the projection of queries,
+/// rotation, the cache, and attention. Leaves its result in work.attended.
+void attend_latents(const LayerStep& step, std::span<const KvCache> caches, Workspace& work);
 
 /// A gated feed-forward block: dense, one expert, or the shared one. Float is const float of weights, float of
 /// gradients.

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "planner/cost/roofline.h"
+#include "planner/spec/layer_dimensions.h"
 
 namespace ppplan::cost {
 namespace {
@@ -146,15 +147,6 @@ PartTime attention_block(const Place& place, const spec::Attention& a, const Bat
   return time += attention(place, a, shape);
 }
 
-traces::Shape whole_layer_shape(const spec::ModelSpec& model, const Layer& layer) {
-  const auto& a = layer.attention;
-  const auto& f = layer.feed_forward;
-  return {{"hidden", model.hidden}, {"heads", a.heads},
-          {"kv_heads", a.kv_heads}, {"head_dim", a.head_dim},
-          {"window", a.window},     {"intermediate", f.intermediate},
-          {"experts", f.experts},   {"experts_per_token", f.experts_per_token}};
-}
-
 std::optional<PartTime> whole(const Place& place, const std::string& op, traces::Shape dims, const BatchShape& shape) {
   const auto time = ask(place, {op, std::string(spec::name(place.model.dtype)), std::move(dims), place.tp,
                                 static_cast<double>(shape.new_tokens), static_cast<double>(shape.sequences),
@@ -189,7 +181,7 @@ PartTime all_reduce_time(const Place& place, double bytes) {
 }
 
 PartTime layer_time(const Place& place, const Layer& layer, const BatchShape& shape) {
-  if (auto time = whole(place, "layer", whole_layer_shape(place.model, layer), shape)) return *time;
+  if (auto time = whole(place, "layer", spec::layer_dimensions(place.model, layer), shape)) return *time;
   const double tokens = shape.tokens();
   PartTime time = attention_block(place, layer.attention, shape);
   time += feed_forward(place, layer.feed_forward, tokens);

@@ -37,6 +37,25 @@ spec::ModelSpec mixed_model() {
   return model;
 }
 
+// A small model of DeepSeek-V2's kind: latent attention, a dense layer first, then experts beside shared ones. Every
+// second layer projects its queries from a latent, as the larger models do.
+spec::ModelSpec latent_model(int layers) {
+  spec::ModelSpec model = small_model(layers);
+  for (std::size_t index = 0; index < model.layers.size(); ++index) {
+    spec::Attention latent;
+    latent.kind = spec::AttentionKind::mla;
+    latent.heads = 3;
+    latent.kv_lora_rank = 24;
+    latent.nope_dim = 8;
+    latent.rope_dim = 4;
+    latent.value_dim = 6;
+    latent.q_lora_rank = index % 2 == 0 ? 0 : 20;
+    model.layers[index].attention = latent;
+    if (index > 0) model.layers[index].feed_forward = {spec::FeedForwardKind::moe, 24, 4, 2, 16};
+  }
+  return model;
+}
+
 std::vector<spec::Stage> stages_of(const std::vector<int>& partition) {
   std::vector<spec::Stage> stages;
   int next = 0;
@@ -97,6 +116,22 @@ TEST(HostBackend, DecodeRoundsEqualOneDeviceForAnyPartition) {
                exec::decode_micro_batches({3, 1, 10, true}, cohorts, rounds), static_cast<std::uint64_t>(trial));
     const auto outputs = pipeline_outputs(run, decode_schedule(pp, cohorts, rounds, run.receive_buffers));
     EXPECT_EQ(outputs, one_device_outputs(run)) << "trial " << trial;
+  }
+}
+
+TEST(HostBackend, LatentAttentionEqualsOneDeviceForAnyPartition) {
+  std::mt19937 random(5);
+  const std::vector<spec::BatchShape> chunks{{2, 6, 0, false}, {2, 9, 6, false}, {2, 1, 15, false}, {2, 3, 16, true}};
+  for (int trial = 0; trial < 12; ++trial) {
+    const int pp = 1 + trial % 5, cohorts = 1 + trial % 3;
+    const auto seed = static_cast<std::uint64_t>(trial);
+    const std::vector<int> partition = random_partition(5, pp, random);
+    const HostRun prefill = run_of(latent_model(5), partition, exec::prefill_micro_batches(chunks, 8), seed);
+    EXPECT_EQ(pipeline_outputs(prefill, forward_schedule(pp, 8, 2)), one_device_outputs(prefill)) << "trial " << trial;
+    const HostRun decode =
+        run_of(latent_model(5), partition, exec::decode_micro_batches({3, 1, 10, true}, cohorts, 4), seed);
+    EXPECT_EQ(pipeline_outputs(decode, decode_schedule(pp, cohorts, 4, 2)), one_device_outputs(decode))
+        << "trial " << trial;
   }
 }
 
@@ -190,8 +225,18 @@ TEST(HostBackend, RefusesLayersThatItsKernelsDoNotCompute) {
     return std::string();
   };
   using testing::HasSubstr;
-  EXPECT_THAT(refused([](spec::Layer& layer) { layer.attention.kind = spec::AttentionKind::mla; }),
+  EXPECT_THAT(refused([](spec::Layer& layer) { layer.attention.kind = spec::AttentionKind::linear; }),
               HasSubstr("/layers/1: expected a layer that the kernels here compute"));
+  const auto refused_latent = [&](int spec::Attention::*part, int value) {
+    return refused([&](spec::Layer& layer) {
+      layer = latent_model(2).layers[1];
+      layer.attention.*part = value;
+    });
+  };
+  EXPECT_EQ(refused_latent(&spec::Attention::heads, 3), "");
+  EXPECT_THAT(refused_latent(&spec::Attention::index_heads, 4), HasSubstr("an indexer of sparse attention"));
+  EXPECT_THAT(refused_latent(&spec::Attention::rope_dim, 5), HasSubstr("expected an even rope_dim"));
+  EXPECT_THAT(refused_latent(&spec::Attention::nope_dim, 0), HasSubstr("found 3, 24, 0 and 6"));
   for (const auto part : {&spec::Attention::sinks, &spec::Attention::output_gate, &spec::Attention::output_bias})
     EXPECT_NE(refused([&](spec::Layer& layer) { layer.attention.*part = true; }), "");
   for (const auto part :
@@ -215,6 +260,21 @@ TEST(HostBackend, CountsWeightsAndCaches) {
   // 2 cohorts of 3 sequences of up to 9 tokens; keys and values of 2*8 floats a token.
   const std::int64_t kv = 2 * 3 * 2 * 9 * 16;
   EXPECT_EQ(exec::host_bytes(run), 4 * (2 * layer + 2 * kv + 2 * 50 * 32));
+}
+
+TEST(HostBackend, CountsLatents) {
+  const HostRun run = run_of(latent_model(2), {1, 1}, exec::decode_micro_batches({3, 1, 7, true}, 2, 2), 1);
+  const auto rounded = [](std::int64_t count) { return (count + 15) / 16 * 16; };
+  // Of both layers: two norms of 32, the norm of latents, projections of 3 heads of 8 and of 6 values from 24, and the
+  // output. The first: queries of 3 heads of 12, then 24 and 4, from 32; gate and up, down.
+  const std::int64_t both = 2 * 32 + rounded(24) + 3 * 8 * 24 + 3 * 6 * 24 + 32 * 18;
+  const std::int64_t first = (36 + 28) * 32 + 80 * 32 + 32 * 40;
+  // The second: a latent of 20 in place of the queries, normed and projected; a router and 4 experts of 24, shared ones
+  // of 16.
+  const std::int64_t second = (20 + 28) * 32 + rounded(20) + 36 * 20 + 4 * 32 + 4 * 3 * 24 * 32 + 3 * 16 * 32;
+  // 2 cohorts of 3 sequences of up to 9 tokens of 28 floats.
+  const std::int64_t kv = 2 * 3 * rounded(9 * 28);
+  EXPECT_EQ(exec::host_bytes(run), 4 * (2 * both + first + second + 2 * kv + 2 * 50 * 32));
 }
 
 TEST(AllowedCores, ListsAtLeastOne) {

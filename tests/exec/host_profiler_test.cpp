@@ -68,6 +68,36 @@ TEST(ProfilePoints, TellLayersApartByTheirDimensions) {
   EXPECT_EQ(operation.kv_tokens, 50);
 }
 
+TEST(ProfilePoints, TellLatentsAndSharedExpertsApart) {
+  spec::ModelSpec model = dense_model(4, 1, 16, 24, 40);
+  for (const std::size_t latent : {1U, 2U, 3U}) {
+    spec::Attention& a = model.layers[latent].attention;
+    a = {};
+    a.kind = spec::AttentionKind::mla;
+    a.heads = 2;
+    a.kv_lora_rank = 12;
+    a.nope_dim = a.value_dim = 8;
+    a.rope_dim = 4;
+  }
+  model.layers[2].attention.q_lora_rank = 10;
+  model.layers[3].feed_forward = {spec::FeedForwardKind::moe, 24, 4, 2, 16};
+  ASSERT_EQ(exec::distinct_layers(model).size(), 4U);
+  const auto shape_of = [&](int shape) {
+    return exec::operation_of(model, {exec::PointKind::layer, shape, {1, 16, 0, false}}, "fp32").shape;
+  };
+  traces::Shape expected{{"hidden", 16},  {"heads", 2},    {"kv_heads", 0},          {"head_dim", 0},
+                         {"window", 0},   {"experts", 0},  {"experts_per_token", 0}, {"intermediate", 24},
+                         {"nope_dim", 8}, {"rope_dim", 4}, {"value_dim", 8},         {"kv_lora_rank", 12}};
+  EXPECT_EQ(shape_of(1), expected);
+  expected["q_lora_rank"] = 10;
+  EXPECT_EQ(shape_of(2), expected);
+  expected.erase("q_lora_rank");
+  expected.merge(traces::Shape{{"shared_intermediate", 16}});
+  expected["experts"] = 4;
+  expected["experts_per_token"] = 2;
+  EXPECT_EQ(shape_of(3), expected);
+}
+
 TEST(HostProbe, HoldsAsManyLayersAsAStageHas) {
   const ProfileSizes sizes{32, 4, 64};
   EXPECT_EQ(exec::probe_copies(two_kinds(), sizes, 1), 4);

@@ -19,7 +19,14 @@ LayerShape dense(AttentionShape attention) {
   return shape;
 }
 
-// Grouped heads; a sliding window with biases; query and key norms; experts; experts beside a shared one.
+LayerShape with_latents(LayerShape shape, kernels::host::LatentShape latent, int query_rank) {
+  shape.latent = latent;
+  shape.query_rank = query_rank;
+  return shape;
+}
+
+// Grouped heads; a sliding window with biases; query and key norms; experts; experts beside a shared one; latent
+// attention, its queries from x and from a latent of their own.
 std::vector<LayerShape> shapes() {
   LayerShape plain = dense({6, 2, 8, 0});
   LayerShape window = dense({4, 4, 16, 7});
@@ -31,7 +38,13 @@ std::vector<LayerShape> shapes() {
   moe.experts_per_token = 2;
   LayerShape shared = moe;
   shared.shared_intermediate = 33;
-  return {plain, window, norms, moe, shared};
+  return {plain,
+          window,
+          norms,
+          moe,
+          shared,
+          with_latents(plain, {3, 20, 8, 4, 12}, 0),
+          with_latents(shared, {4, 16, 6, 8, 5}, 24)};
 }
 
 TEST(DecoderLayer, EqualsNaiveLayerForEverySequence) {

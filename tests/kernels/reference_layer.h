@@ -10,6 +10,7 @@ namespace ppplan::tests {
 
 using kernels::host::decoder_layer;
 using kernels::host::KvCache;
+using kernels::host::LatentShape;
 using kernels::host::LayerBatch;
 using kernels::host::LayerShape;
 using kernels::host::LayerWeights;
@@ -24,10 +25,13 @@ inline std::size_t area(int rows, int width) {
   return static_cast<std::size_t>(rows) * static_cast<std::size_t>(width);
 }
 
+inline LatentShape latent_of(const LayerShape& s) { return s.latent.value_or(LatentShape{0, 0, 0, 0, 0}); }
+/// Of a norm in front of attention: over a head's values, or over a latent of `rank`.
+inline int norm_width(const LayerShape& s, int rank) { return s.latent ? rank : s.qk_norm ? s.attention.head_dim : 0; }
+
 // A layer with random weights and the caches of some sequences.
 struct RandomLayer {
-  RandomLayer(const LayerShape& s, int sequences, unsigned seed)
-      : shape(s), rope(kTheta, kPositions, s.attention.head_dim) {
+  RandomLayer(const LayerShape& s, int sequences, unsigned seed) : shape(s), rope(kTheta, kPositions, s.rotated_dim()) {
     std::mt19937 random(seed);
     const auto matrix = [&](int outputs, int inputs) {
       buffers.push_back(random_buffer(area(outputs, inputs), random, 1.0f / std::sqrt(static_cast<float>(inputs))));
@@ -41,16 +45,23 @@ struct RandomLayer {
     weights = {vector(s.hidden),
                matrix(s.qkv_width(), s.hidden),
                s.qkv_bias ? vector(s.qkv_width()) : nullptr,
-               s.qk_norm ? vector(s.attention.head_dim) : nullptr,
-               s.qk_norm ? vector(s.attention.head_dim) : nullptr,
+               norm_width(s, s.query_rank) > 0 ? vector(norm_width(s, s.query_rank)) : nullptr,
+               norm_width(s, latent_of(s).latent) > 0 ? vector(norm_width(s, latent_of(s).latent)) : nullptr,
                matrix(s.hidden, s.attention_width()),
                vector(s.hidden),
                s.experts > 0 ? matrix(s.experts, s.hidden) : nullptr,
                matrix(experts * 2 * s.intermediate, s.hidden),
                matrix(experts * s.hidden, s.intermediate),
                s.shared_intermediate > 0 ? matrix(2 * s.shared_intermediate, s.hidden) : nullptr,
-               s.shared_intermediate > 0 ? matrix(s.hidden, s.shared_intermediate) : nullptr};
+               s.shared_intermediate > 0 ? matrix(s.hidden, s.shared_intermediate) : nullptr,
+               s.query_rank > 0 ? matrix(s.query_width(), s.query_rank) : nullptr,
+               s.latent ? matrix(s.latent->heads * s.latent->nope, s.latent->latent) : nullptr,
+               s.latent ? matrix(s.latent->heads * s.latent->value, s.latent->latent) : nullptr};
     for (int i = 0; i < sequences; ++i) {
+      if (s.latent) {
+        caches.push_back({buffers.emplace_back(s.cached_width() * kPositions).data(), nullptr, kPositions});
+        continue;
+      }
       float* keys = buffers.emplace_back(s.kv_width() * kPositions).data();
       float* values = buffers.emplace_back(s.kv_width() * kPositions).data();
       caches.push_back({keys, values, kPositions});
@@ -83,7 +94,8 @@ class ReferenceLayer {
   Doubles run(const Doubles& x) const {
     const int rows = static_cast<int>(x.size()) / s_.hidden;
     Doubles h = x;
-    add(h, attention(reference_rms_norm(x, weight(w_.attention_norm, s_.hidden), s_.norm_epsilon), rows));
+    const Doubles before = reference_rms_norm(x, weight(w_.attention_norm, s_.hidden), s_.norm_epsilon);
+    add(h, s_.latent ? latent_attention(before, rows) : attention(before, rows));
     const Doubles normed = reference_rms_norm(h, weight(w_.feed_forward_norm, s_.hidden), s_.norm_epsilon);
     Doubles out = h;
     add(out, s_.experts > 0 ? experts(normed, rows) : gated(normed, rows, s_.intermediate, w_.gate_up, w_.down));
@@ -124,6 +136,65 @@ class ReferenceLayer {
     const Doubles values = heads(qkv, rows, a.heads + a.kv_heads, a.kv_heads, nullptr, false);
     return reference_linear(reference_attention(queries, keys, values, a, rows, 0),
                             weight(w_.attention_output, s_.hidden, s_.attention_width()), {}, rows,
+                            s_.attention_width(), s_.hidden);
+  }
+
+  /// Columns [first, first + count) of x [rows, width].
+  static Doubles columns(const Doubles& x, int rows, int width, int first, int count) {
+    Doubles out;
+    for (int r = 0; r < rows; ++r) {
+      const auto* from = &x[area(r, width) + area(first, 1)];
+      out.insert(out.end(), from, from + count);
+    }
+    return out;
+  }
+
+  Doubles latent_queries(const Doubles& qkv, int rows) const {
+    const Doubles own = columns(qkv, rows, s_.qkv_width(), 0, s_.query_part());
+    if (s_.query_rank == 0) return own;
+    return reference_linear(reference_rms_norm(own, weight(w_.query_norm, s_.query_rank), s_.norm_epsilon),
+                            weight(w_.query_up, s_.query_width(), s_.query_rank), {}, rows, s_.query_rank,
+                            s_.query_width());
+  }
+
+  // Keys and values of every head are spelled out, as DeepSeek's code for training does.
+  Doubles latent_attention(const Doubles& normed, int rows) const {
+    const LatentShape& a = *s_.latent;
+    const int width = a.nope + a.rope, at = s_.query_part();
+    const Doubles qkv =
+        reference_linear(normed, weight(w_.qkv, s_.qkv_width(), s_.hidden), {}, rows, s_.hidden, s_.qkv_width());
+    const Doubles latents = reference_rms_norm(columns(qkv, rows, s_.qkv_width(), at, a.latent),
+                                               weight(w_.key_norm, a.latent), s_.norm_epsilon);
+    const Doubles shared = columns(qkv, rows, s_.qkv_width(), at + a.latent, a.rope);
+    const Doubles parts =
+        reference_linear(latents, weight(w_.key_up, a.heads * a.nope, a.latent), {}, rows, a.latent, a.heads * a.nope);
+    const Doubles values = reference_linear(latents, weight(w_.value_up, a.heads * a.value, a.latent), {}, rows,
+                                            a.latent, a.heads * a.value);
+    const Doubles queries = latent_queries(qkv, rows);
+    Doubles out;
+    for (int r = 0; r < rows; ++r)
+      for (int h = 0; h < a.heads; ++h) {
+        Doubles query(&queries[area(r * a.heads + h, width)], &queries[area(r * a.heads + h, width)] + width);
+        reference_rope(query.data() + a.nope, a.rope, r, kTheta);
+        Doubles weights;
+        for (int p = 0; p <= r; ++p) {
+          Doubles key(&parts[area(p * a.heads + h, a.nope)], &parts[area(p * a.heads + h, a.nope)] + a.nope);
+          key.insert(key.end(), &shared[area(p, a.rope)], &shared[area(p, a.rope)] + a.rope);
+          reference_rope(key.data() + a.nope, a.rope, p, kTheta);
+          double dot = 0;
+          for (std::size_t i = 0; i < key.size(); ++i) dot += query[i] * key[i];
+          weights.push_back(std::exp(dot / std::sqrt(static_cast<double>(width))));
+        }
+        double sum = 0;
+        for (const double w : weights) sum += w;
+        for (int i = 0; i < a.value; ++i) {
+          double value = 0;
+          for (int p = 0; p <= r; ++p)
+            value += weights[area(p, 1)] / sum * values[area(p * a.heads + h, a.value) + area(i, 1)];
+          out.push_back(value);
+        }
+      }
+    return reference_linear(out, weight(w_.attention_output, s_.hidden, s_.attention_width()), {}, rows,
                             s_.attention_width(), s_.hidden);
   }
 
