@@ -23,9 +23,9 @@ class ReplayBackend : public Backend {
 
 /// The factor by which the median positive duration becomes `median_s`: for times in a unit of their own.
 double relative_scale(const std::vector<double>& duration_s, double median_s = 5e-3);
-/// The smallest factor of at least 1 by which the duration amid the work reaches `amid_s` (5 ms by default): half of
+/// The smallest factor of at least 1 by which the duration amid the work reaches `amid_s` (10 ms by default): half of
 /// all time is spent in operations that last at least as long. Transfers, many and short, would stretch a plan's replay
 /// by the hundred if every operation counted alike.
-double replay_scale(const std::vector<double>& duration_s, double amid_s = 5e-3);
+double replay_scale(const std::vector<double>& duration_s, double amid_s = 10e-3);
 
 }  // namespace ppplan::exec

@@ -4,8 +4,10 @@
 #include <chrono>
 #include <cstring>
 #include <functional>
+#include <utility>
 
 #include "exec/cores.h"
+#include "exec/sample_statistics.h"
 #include "exec/training_stage.h"
 
 namespace ppplan::exec {
@@ -20,11 +22,7 @@ double seconds_of(const std::function<void()>& work) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
+double median(std::vector<double> seconds) { return quantile(std::move(seconds), 0.5); }
 
 struct Measured {
   schedule::StageTraining stage;

@@ -12,9 +12,9 @@ namespace ppplan::tests {
 namespace {
 
 TEST(ReplayScale, BringsTheDurationAmidTheWorkUp) {
-  EXPECT_DOUBLE_EQ(exec::replay_scale({0, 1e-3, 2e-3, 1e-4}), 2.5);  // 2 of the 3.1 ms are spent in one of 2 ms
+  EXPECT_DOUBLE_EQ(exec::replay_scale({0, 1e-3, 2e-3, 1e-4}), 5.0);  // 2 of the 3.1 ms are spent in one of 2 ms
   EXPECT_DOUBLE_EQ(exec::replay_scale({0, 1e-3, 2e-3, 1e-4}, 6e-3), 3.0);
-  EXPECT_DOUBLE_EQ(exec::replay_scale({1e-3, 1e-3, 1e-3, 2e-3}), 5.0);  // 2 of 5 ms, then 3 of 5 at 1 ms
+  EXPECT_DOUBLE_EQ(exec::replay_scale({1e-3, 1e-3, 1e-3, 2e-3}), 10.0);  // 2 of 5 ms, then 3 of 5 at 1 ms
   EXPECT_DOUBLE_EQ(exec::replay_scale({1e-6, 1e-6, 1e-6, 1e-2}), 1.0);  // many short ones beside a long one
   EXPECT_DOUBLE_EQ(exec::replay_scale({1.0, 2.0}), 1.0);                // never below 1
   EXPECT_DOUBLE_EQ(exec::replay_scale({0, 0}), 1.0);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "exec/sample_statistics.h"
 #include "planner/report/time_text.h"
 #include "planner/schedule/shared_processor.h"
 
@@ -12,12 +13,6 @@ namespace ppplan::tools {
 namespace {
 
 std::size_t at(int index) { return static_cast<std::size_t>(index); }
-
-double median(std::vector<double> values) {
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::ranges::nth_element(values, middle);
-  return *middle;
-}
 
 std::string per_stage(const std::vector<double>& fractions) {
   std::string out;
@@ -64,7 +59,7 @@ CoreDrift core_drift(const spec::Provenance& times, const std::vector<std::vecto
     const auto median_of = [&](double CoreReading::*figure) {
       std::vector<double> values;
       for (const auto& repeat : readings) values.push_back(repeat[stage].*figure);
-      return median(std::move(values));
+      return exec::quantile(std::move(values), 0.5);
     };
     out.slowdown.push_back(median_of(&CoreReading::slowdown));
     out.share_of_others.push_back(median_of(&CoreReading::share_of_others));
