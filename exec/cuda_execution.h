@@ -44,6 +44,7 @@ struct GemmChoice {
   int split_k = 1;
   std::int64_t workspace_bytes = 0;
   double waves = 0;
+  int heads = 1;  // whose products are one call
 };
 
 /// What a stage's ops of one run take, seconds in all: beside the other stages (median of the runs), and once more with
