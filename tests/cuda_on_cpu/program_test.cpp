@@ -218,9 +218,29 @@ TEST(CudaProgram, ARankSaysWhereItRan) {
   const Json run = Json::parse(outcome.out);
   EXPECT_EQ(run.at("outputs_match"), true);
   EXPECT_EQ(run.at("correctness_only"), false);
-  ASSERT_EQ(run.at("ranks").size(), 1u);
-  EXPECT_EQ(run.at("ranks").at(0).at("name"), kDevice);
-  EXPECT_EQ(run.at("ranks").at(0).at("planned"), kDevice);
+  ASSERT_EQ(run.at("ranks").size(), 2u);  // a replica on each GPU
+  for (const int replica : {0, 1}) {
+    const Json& rank = run.at("ranks").at(static_cast<std::size_t>(replica));
+    EXPECT_EQ(rank.at("replica"), replica);
+    EXPECT_EQ(rank.at("gpu"), replica);
+    EXPECT_EQ(rank.at("name"), kDevice);
+    EXPECT_EQ(rank.at("planned"), kDevice);
+  }
+  EXPECT_EQ(run.at("replicas").at("planned"), 2);
+  EXPECT_EQ(run.at("replicas").at("ran"), 2);
+  ASSERT_EQ(run.at("replicas").at("makespans_s").size(), 2u);
+  for (const Json& seconds : run.at("replicas").at("makespans_s")) EXPECT_GT(seconds, 0);
+}
+
+TEST(CudaProgram, AReplicaThatRanAloneIsCalledSo) {
+  const std::string plan = plan_of_profile(" --pp 1 --dp 2");
+  for (const std::string transport : {"local", "nccl"}) {
+    set_double("devices=1");
+    const std::string line =
+        "run --plan " + plan + " --backend cuda --micro-batches 3 --repeats 1 --transport " + transport;
+    EXPECT_THAT(ppplan(line).out, HasSubstr("one of the plan's 2 replicas ran, alone"));
+    EXPECT_EQ(Json::parse(ppplan(line + " --format json").out).at("replicas").at("ran"), 1);
+  }
 }
 
 // Processes share no double of NCCL, so ranks wait for messages that never come: what is left of a run whose peer dies.
