@@ -14,8 +14,9 @@ ReplicaPlace replica_place(const spec::Plan& plan, const exec::launch::JobPlace&
   const int replicas = place.size / ranks;
   if (place.size % ranks != 0 || replicas < 1 || replicas > plan.parallel.dp)
     throw input::InputError(fmt::format(
-        "{}: expected {} ranks for the plan's {} stages of {} GPUs{}, found {}", place.launcher, ranks,
-        plan.stages.size(), plan.parallel.tp,
+        "{}: expected {} rank{} for the plan's {} stage{}{}{}, found {}", place.launcher, ranks, ranks == 1 ? "" : "s",
+        plan.stages.size(), plan.stages.size() == 1 ? "" : "s",
+        plan.parallel.tp > 1 ? fmt::format(" of {} GPUs", plan.parallel.tp) : "",
         plan.parallel.dp > 1 ? fmt::format(", or as many for each of up to {} replicas", plan.parallel.dp) : "",
         place.size));
   return {ranks, replicas, place.rank / ranks, place.rank % ranks};
