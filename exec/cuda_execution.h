@@ -44,6 +44,7 @@ struct GemmChoice {
   int split_k = 1;
   std::int64_t workspace_bytes = 0;
   double waves = 0;
+  int heads = 1;  // whose products are one call
 };
 
 /// What a stage's ops of one run take, seconds in all: beside the other stages (median of the runs), and once more with
@@ -108,6 +109,10 @@ class CudaRank {
                                 const RunStep& step) = 0;
   /// CudaExecution::distances, on rank 0 after execute(); the other ranks may be gone.
   virtual std::optional<std::vector<double>> distances() = 0;
+  /// On rank 0 after execute(): of every micro-batch that samples.
+  virtual const std::vector<Logits>& outputs() const = 0;
+  /// distances() of outputs that other ranks came to with another seed: a replica's.
+  virtual std::optional<std::vector<double>> distances(const std::vector<Logits>& outputs, std::uint64_t seed) = 0;
 };
 /// Weights, caches and buffers of its part of `run.only_stage` on `gpu` are there when it returns. `schedule` outlives
 /// it. Throws as execute_on_gpus.

@@ -40,7 +40,7 @@ double rounding_tolerance(const spec::ModelSpec& model, int tensor_ranks) {
   double roundings = 4;
   for (const spec::Layer& layer : model.layers) {
     const int blocks = layer.feed_forward.shared_intermediate > 0 ? 3 : 2;
-    roundings += 2 * tensor_ranks * blocks + 16;
+    roundings += 2 * tensor_ranks * blocks + (layer.attention.kind == spec::AttentionKind::mla ? 24 : 16);
   }
   return kRounding * std::sqrt(roundings / 3);
 }

@@ -5,10 +5,11 @@
 // tensor-parallel ranks; b blocks of a layer that add to the residual stream (attention, feed-forward, shared experts).
 // Between the two runs lie, of each block, the roundings of R parts, of their R - 1 sums, and of the one sum of the
 // other run: 2 R. Once inputs differ, what lies between them rounds independently in both runs: two times normed, qkv,
-// rotated, attended, normed, gated, activated and the output of experts, 16 a layer, and two times the last norm and
-// the logits, 4. Independent errors add in squares, so that a logit is apart from the other run's by
+// rotated, attended, normed, gated, activated and the output of experts, 16 a layer; of latent attention besides the
+// latent of queries, its norm, absorbed queries and the projected values, 24; and two times the last norm and the
+// logits, 4. Independent errors add in squares, so that a logit is apart from the other run's by
 //
-//     u sqrt(n / 3),  n = sum over layers of (2 R b + 16) + 4
+//     u sqrt(n / 3),  n = sum over layers of (2 R b + 16 or 24) + 4
 //
 // of the logits' own size in the mean of squares; the largest of many differences is to the largest of as many logits
 // as the two means are.

@@ -13,7 +13,7 @@ std::string fact(const Facts& facts, const std::string& name) {
 }
 
 auto product_of(const GemmChoice& gemm) {
-  return std::tie(gemm.rows, gemm.inputs, gemm.outputs, gemm.bias, gemm.addend, gemm.output_type);
+  return std::tie(gemm.rows, gemm.inputs, gemm.outputs, gemm.bias, gemm.addend, gemm.output_type, gemm.heads);
 }
 
 bool is_at(const ProfilePoint& one, const ProfilePoint& other) {

@@ -11,6 +11,8 @@ namespace ppplan::exec {
 
 namespace {
 
+using kernels::host::AttentionShape;
+using kernels::host::LatentShape;
 using kernels::host::LayerGradients;
 using kernels::host::LayerShape;
 using kernels::host::LayerWeights;
@@ -48,11 +50,15 @@ class Cutter {
     const int hidden = whole_.hidden;
     copy(from_.attention_norm, hidden, to_.attention_norm);
     copy(from_.feed_forward_norm, hidden, to_.feed_forward_norm);
-    copy(from_.query_norm, whole_.attention.head_dim, to_.query_norm);
-    copy(from_.key_norm, whole_.attention.head_dim, to_.key_norm);
+    copy(from_.query_norm, whole_.latent ? whole_.query_rank : whole_.attention.head_dim, to_.query_norm);
+    copy(from_.key_norm, whole_.latent ? whole_.latent->latent : whole_.attention.head_dim, to_.key_norm);
     copy(from_.router, whole_.experts * hidden, to_.router);
-    cut_heads({from_.qkv, hidden}, to_.qkv);
-    cut_heads({from_.qkv_bias, 1}, to_.qkv_bias);
+    if (whole_.latent) {
+      cut_latents();
+    } else {
+      cut_heads({from_.qkv, hidden}, to_.qkv);
+      cut_heads({from_.qkv_bias, 1}, to_.qkv_bias);
+    }
     copy_block({from_.attention_output, whole_.attention_width()}, 0, hidden, rank_ * own_.attention_width(),
                own_.attention_width(), to_.attention_output);
     cut_gated(from_.gate_up, from_.down, std::max(whole_.experts, 1), whole_.intermediate, own_.intermediate,
@@ -83,6 +89,22 @@ class Cutter {
       to = copy_block(from, first * dim, count * dim, 0, from.columns, to);
   }
 
+  // Rows of qkv are queries of all heads, or their latent, then what is cached.
+  void cut_latents() const {
+    const LatentShape &whole = *whole_.latent, &own = *own_.latent;
+    const Matrix qkv{from_.qkv, whole_.hidden};
+    const int first = whole_.query_rank > 0 ? 0 : rank_ * own_.query_width();
+    float* to = copy_block(qkv, first, own_.query_part(), 0, whole_.hidden, to_.qkv);
+    copy_block(qkv, whole_.query_part(), whole.cached(), 0, whole_.hidden, to);
+    if (whole_.query_rank > 0)
+      copy_block({from_.query_up, whole_.query_rank}, rank_ * own_.query_width(), own_.query_width(), 0,
+                 whole_.query_rank, to_.query_up);
+    copy_block({from_.key_up, whole.latent}, rank_ * own.heads * own.nope, own.heads * own.nope, 0, whole.latent,
+               to_.key_up);
+    copy_block({from_.value_up, whole.latent}, rank_ * own.heads * own.value, own.heads * own.value, 0, whole.latent,
+               to_.value_up);
+  }
+
   void cut_gated(const float* gate_up, const float* down, int blocks, int width, int own, Gated to) const {
     if (gate_up == nullptr) return;
     const Matrix rows{gate_up, whole_.hidden}, columns{down, width};
@@ -101,18 +123,27 @@ class Cutter {
   LayerGradients to_;
 };
 
+AttentionShape part_of(const AttentionShape& whole, int ranks) {
+  AttentionShape out = whole;
+  out.heads = share("attention heads", whole.heads, ranks);
+  const int kv_heads = whole.kv_heads;
+  if (std::max(kv_heads, ranks) % std::min(kv_heads, ranks) != 0)
+    throw input::InputError(fmt::format(
+        "tensor parallelism: expected {} ranks to divide the KV heads, or to be a multiple of them, found {}", ranks,
+        kv_heads));
+  out.kv_heads = std::max(1, kv_heads / ranks);
+  return out;
+}
+
 }  // namespace
 
 LayerShape part_of(const LayerShape& whole, const TensorRank& part) {
   LayerShape out = whole;
   const int ranks = part.size;
-  out.attention.heads = share("attention heads", whole.attention.heads, ranks);
-  const int kv_heads = whole.attention.kv_heads;
-  if (std::max(kv_heads, ranks) % std::min(kv_heads, ranks) != 0)
-    throw input::InputError(fmt::format(
-        "tensor parallelism: expected {} ranks to divide the KV heads, or to be a multiple of them, found {}", ranks,
-        kv_heads));
-  out.attention.kv_heads = std::max(1, whole.attention.kv_heads / ranks);
+  if (whole.latent)
+    out.latent->heads = share("attention heads", whole.latent->heads, ranks);
+  else
+    out.attention = part_of(whole.attention, ranks);
   out.intermediate = share("a feed-forward width", whole.intermediate, ranks);
   out.shared_intermediate = share("a shared experts' width", whole.shared_intermediate, ranks);
   return out;

@@ -1,7 +1,8 @@
 // Tensor parallelism within a stage: the part of a layer that one of several ranks holds, after Megatron-LM (Shoeybi et
 // al., 2019). Queries, keys and values are divided by whole heads, gate and up by rows, the output and the down
 // projections by columns, so that a block needs one sum over the ranks at its end. Where ranks outnumber KV heads, some
-// hold the same one. Norms and routers are whole on every rank; of every expert each rank holds a part.
+// hold the same one. Norms and routers are whole on every rank; of every expert each rank holds a part. Of latent
+// attention the heads are divided; what makes latents, and the latents themselves, every rank has whole.
 #pragma once
 
 #include <vector>

@@ -17,7 +17,6 @@ namespace {
 
 using input::InputError;
 using kernels::cuda::DeviceScope;
-using kernels::cuda::GraphExec;
 using kernels::cuda::make_stream;
 using kernels::cuda::Stream;
 
@@ -26,7 +25,7 @@ struct StepState {
   DeviceArray<Bf16> out;     // [rows, hidden], until it is sent
   const Bf16* in = nullptr;  // the receive buffer it came in
   int runs = 0;              // so far
-  GraphExec graph;           // of a compute that reads `captured`
+  CapturedParts graphs;      // of a compute that reads `captured`
   const Bf16* captured = nullptr;
 };
 
@@ -104,7 +103,6 @@ struct CudaPipeline::State {
 
   void check_group() {
     if (group == nullptr) return;
-    run.graphs = false;
     if (!run.only_stage && run.stages.size() > 1)
       throw std::logic_error("a tensor-parallel group for more than one stage");
     if (run.model.hidden % group->part().size != 0)
@@ -182,9 +180,9 @@ struct CudaPipeline::State {
     const StepBuffers at = buffers(place, k);
     const auto enqueue = [&] { place.stage.forward(k, at, stream); };
     if (step.runs++ == 0 || !run.graphs) return enqueue();
-    if (!step.graph || step.captured != step.in) step.graph = captured(stream, enqueue);
+    if (step.graphs.empty() || step.captured != step.in) step.graphs = CapturedParts(stream, group, enqueue);
     step.captured = step.in;
-    PPPLAN_CHECK(cudaGraphLaunch(step.graph, stream));
+    step.graphs.launch(stream);
   }
 
   // Of the sides that are here.

@@ -15,8 +15,8 @@ std::size_t area(int rows, int width) { return static_cast<std::size_t>(rows) * 
 
 LayerBatch layer_batch(const spec::BatchShape& shape) { return {shape.sequences, shape.new_tokens, shape.past_tokens}; }
 
-DeviceArray<float> angles(const float* values, int positions, int head_dim, cudaStream_t stream) {
-  return kernels::cuda::uploaded(std::span(values, area(positions, head_dim / 2)), stream);
+DeviceArray<float> angles(const float* values, int positions, int rotated, cudaStream_t stream) {
+  return kernels::cuda::uploaded(std::span(values, area(positions, rotated / 2)), stream);
 }
 
 std::vector<LayerShape> shapes_of(const std::vector<DeviceLayer>& layers, LayerShape DeviceLayer::*which) {
@@ -40,11 +40,11 @@ CudaStage::CudaStage(const PipelineRun& run, std::size_t stage, const kernels::c
   const kernels::cuda::Stream stream = kernels::cuda::make_stream();
   for (int layer = held.first_layer; layer < held.end_layer; ++layer) {
     layers_.push_back(device_layer(run.model, layer, run.seed, part_, stream));
-    const int head_dim = layers_.back().shape.attention.head_dim;
-    if (rope_.contains(head_dim)) continue;
-    const kernels::host::RopeTable table(run.model.rope_theta, limits.kv_tokens, head_dim);
-    rope_[head_dim] = {angles(table.cosines(0), limits.kv_tokens, head_dim, stream),
-                       angles(table.sines(0), limits.kv_tokens, head_dim, stream)};
+    const int rotated = layers_.back().shape.rotated_dim();
+    if (rope_.contains(rotated)) continue;
+    const kernels::host::RopeTable table(run.model.rope_theta, limits.kv_tokens, rotated);
+    rope_[rotated] = {angles(table.cosines(0), limits.kv_tokens, rotated, stream),
+                      angles(table.sines(0), limits.kv_tokens, rotated, stream)};
   }
   const CacheUse use = cache_use(run);
   caches_.emplace(shapes_of(layers_, &DeviceLayer::whole), part_, held.first_layer, use.sizes, run.seed, stream);
@@ -111,7 +111,7 @@ void CudaStage::run_layers(std::size_t micro_batch, const Bf16* in, Bf16* out, c
   }
   for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
     const DeviceLayer& held = layers_[layer];
-    const Rope& rope = rope_.at(held.shape.attention.head_dim);
+    const Rope& rope = rope_.at(held.shape.rotated_dim());
     const LayerInputs inputs{batch,
                              step.position(),
                              step.slot(),

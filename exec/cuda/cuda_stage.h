@@ -61,7 +61,7 @@ class CudaStage {
   TensorRank part_;
   std::vector<spec::BatchShape> batches_;
   std::vector<DeviceLayer> layers_;
-  std::map<int, Rope> rope_;  // by head dimension
+  std::map<int, Rope> rope_;  // by how many values of a head are rotated
   std::optional<PagedCaches> caches_;
   std::vector<StepArrays> steps_;  // [micro-batch]
   DeviceArray<Bf16> embedding_, head_, final_norm_;

@@ -1,5 +1,7 @@
 #include "exec/cuda/device_weights.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -11,12 +13,26 @@ namespace ppplan::exec::cuda {
 namespace {
 
 using input::InputError;
+using kernels::host::LatentShape;
+
+// What the latent kernel takes, and widths whose rows start on 16-byte boundaries.
+void check_latents(const spec::ModelSpec& model, const std::string& place, const spec::Attention& a) {
+  const bool taken = (a.kv_lora_rank == 512 && a.rope_dim == 64) || (a.kv_lora_rank == 256 && a.rope_dim == 32);
+  if (!taken)
+    throw InputError(model.name, place, "latents of 512 and 64 or of 256 and 32 values on the CUDA backend",
+                     fmt::format("{} and {}", a.kv_lora_rank, a.rope_dim));
+  if (a.nope_dim % 8 != 0 || a.value_dim % 8 != 0 || a.q_lora_rank % 8 != 0)
+    throw InputError(model.name, place, "nope_dim, value_dim and q_lora_rank in multiples of 8 on the CUDA backend",
+                     fmt::format("{}, {} and {}", a.nope_dim, a.value_dim, a.q_lora_rank));
+}
 
 void check_attention(const spec::ModelSpec& model, int layer) {
   const spec::Attention& a = model.layers.at(static_cast<std::size_t>(layer)).attention;
   const std::string place = "/layers/" + std::to_string(layer) + "/attention";
+  if (a.kind == spec::AttentionKind::mla) return check_latents(model, place, a);
   if (a.kind != spec::AttentionKind::gqa && a.kind != spec::AttentionKind::sliding_window)
-    throw InputError(model.name, place, "grouped-query attention, whole or in a window, on the CUDA backend",
+    throw InputError(model.name, place,
+                     "grouped-query attention, whole or in a window, or latent attention on the CUDA backend",
                      std::string(spec::name(a.kind)));
   if (a.head_dim != 64 && a.head_dim != 128)
     throw InputError(model.name, place, "heads of 64 or 128 values on the CUDA backend", std::to_string(a.head_dim));
@@ -30,7 +46,19 @@ DeviceLayerWeights moved(const kernels::host::LayerGradients& from, const float*
           at(from.key_norm),          at(from.attention_output),
           at(from.feed_forward_norm), at(from.router),
           at(from.gate_up),           at(from.down),
-          at(from.shared_gate_up),    at(from.shared_down)};
+          at(from.shared_gate_up),    at(from.shared_down),
+          at(from.query_up),          at(from.key_up),
+          at(from.value_up)};
+}
+
+// Of every head [nope, latent] to [latent, nope].
+void transpose_heads(const LatentShape& a, float* key_up) {
+  const auto nope = static_cast<std::size_t>(a.nope), latent = static_cast<std::size_t>(a.latent);
+  for (int head = 0; head < a.heads; ++head, key_up += nope * latent) {
+    const std::vector<float> from(key_up, key_up + nope * latent);
+    for (std::size_t row = 0; row < nope; ++row)
+      for (std::size_t column = 0; column < latent; ++column) key_up[column * nope + row] = from[row * latent + column];
+  }
 }
 
 }  // namespace
@@ -49,8 +77,10 @@ DeviceLayer device_layer(const spec::ModelSpec& model, int layer, std::uint64_t 
   out.shape = part_of(out.whole, part);
   const LayerMemory whole(out.whole, layer, seed);
   std::vector<float> own = weights_of_part(out.whole, whole.weights(), part);
+  const kernels::host::LayerGradients arrays = gradient_arrays(out.shape, own.data());
+  if (out.shape.latent) transpose_heads(*out.shape.latent, arrays.key_up);
   out.memory = rounded(own, stream);
-  out.weights = moved(gradient_arrays(out.shape, own.data()), own.data(), out.memory.data());
+  out.weights = moved(arrays, own.data(), out.memory.data());
   return out;
 }
 

@@ -22,7 +22,7 @@ struct DeviceLayer {
   kernels::host::LayerShape whole;
   kernels::host::LayerShape shape;  // of the part
   DeviceArray<Bf16> memory;
-  DeviceLayerWeights weights;  // in memory, each part on a 32-byte boundary
+  DeviceLayerWeights weights;  // in memory, each part on a 32-byte boundary, as kernels/cuda/layer.h has them
 };
 
 /// On the current device, there when it returns; so are the rest. Throws InputError for a layer whose attention the

@@ -8,7 +8,7 @@ std::vector<GemmChoice> gemm_choices(const std::vector<kernels::cuda::LinearChoi
     out.push_back({from.shape.rows, from.shape.inputs, from.shape.outputs, from.shape.bias, from.shape.addend,
                    from.shape.type == kernels::cuda::OutputType::bf16 ? "bf16" : "fp32", from.algorithm, from.tile,
                    from.stages, from.split_k, static_cast<std::int64_t>(from.workspace_bytes),
-                   static_cast<double>(from.waves)});
+                   static_cast<double>(from.waves), from.shape.heads});
   return out;
 }
 

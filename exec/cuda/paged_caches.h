@@ -16,9 +16,9 @@ class PagedCaches {
  public:
   static constexpr int kPageTokens = 16;
 
-  /// Caches of a rank's KV heads in layers [first_layer, first_layer + shapes.size()), whose whole shapes are given,
-  /// for every chain of micro-batches, with the past tokens that KvSet (host_stage.h) draws, rounded. On the current
-  /// device, there when it returns. Throws DeviceError.
+  /// Caches of a rank's KV heads, or of latents, which all ranks hold whole, in layers [first_layer, first_layer +
+  /// shapes.size()), whose whole shapes are given, for every chain of micro-batches, with the past tokens that KvSet
+  /// (host_stage.h) draws, rounded. On the current device, there when it returns. Throws DeviceError.
   PagedCaches(std::span<const kernels::host::LayerShape> shapes, const TensorRank& part, int first_layer,
               const std::map<int, KvSize>& sizes, std::uint64_t seed, cudaStream_t stream);
   kernels::cuda::PagedKv layer(std::size_t index) const { return layers_[index].pages(); }
@@ -28,7 +28,7 @@ class PagedCaches {
 
  private:
   struct Layer {
-    DeviceArray<Bf16> keys, values;
+    DeviceArray<Bf16> keys, values;  // latents are keys without values
     kernels::cuda::PagedKv pages() const { return {keys.data(), values.data(), kPageTokens}; }
   };
   std::map<int, std::vector<int>> chains_;

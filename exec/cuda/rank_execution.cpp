@@ -58,9 +58,15 @@ class Rank : public CudaRank {
     }
   }
 
-  std::optional<std::vector<double>> distances() override {
-    if (!fits_on_one(run_)) return std::nullopt;
-    return row_distances(run_, outputs_, one_device_logits(run_, libraries_.blas));
+  const std::vector<Logits>& outputs() const override { return outputs_; }
+
+  std::optional<std::vector<double>> distances() override { return distances(outputs_, run_.seed); }
+
+  std::optional<std::vector<double>> distances(const std::vector<Logits>& outputs, std::uint64_t seed) override {
+    CudaRun run = run_;
+    run.seed = seed;
+    if (!fits_on_one(run)) return std::nullopt;
+    return row_distances(run, outputs, one_device_logits(run, libraries_.blas));
   }
 
  private:

@@ -44,14 +44,14 @@ std::int64_t page_count(const CudaRun& run) {
 
 std::int64_t cache_bytes(const CudaRun& run, const std::vector<LayerShape>& shapes) {
   std::int64_t width = 0;
-  for (const LayerShape& shape : shapes) width += static_cast<std::int64_t>(shape.kv_width());
-  return 2 * bf16_bytes(page_count(run) * PagedCaches::kPageTokens * width);
+  for (const LayerShape& shape : shapes) width += static_cast<std::int64_t>(shape.cached_width());
+  return bf16_bytes(page_count(run) * PagedCaches::kPageTokens * width);
 }
 
-// Cosines and sines of every head dimension.
+// Cosines and sines, for every number of values that heads have rotated.
 std::int64_t angle_bytes(const std::vector<LayerShape>& shapes, int positions) {
   std::set<int> dimensions;
-  for (const LayerShape& shape : shapes) dimensions.insert(shape.attention.head_dim);
+  for (const LayerShape& shape : shapes) dimensions.insert(shape.rotated_dim());
   std::int64_t floats = 0;
   for (const int dimension : dimensions) floats += 2 * area(positions, dimension / 2);
   return floats * static_cast<std::int64_t>(sizeof(float));

@@ -23,11 +23,21 @@ void TensorGroup::warm_up() {
 }
 
 void TensorGroup::sum(Bf16* values, std::size_t count, cudaStream_t stream) {
+  if (!taker_) return enqueue_sum(values, count, stream);
+  taker_([=, this](cudaStream_t later) { enqueue_sum(values, count, later); });
+}
+
+void TensorGroup::gather(const Bf16* mine, std::size_t count, Bf16* all, cudaStream_t stream) {
+  if (!taker_) return enqueue_gather(mine, count, all, stream);
+  taker_([=, this](cudaStream_t later) { enqueue_gather(mine, count, all, later); });
+}
+
+void TensorGroup::enqueue_sum(Bf16* values, std::size_t count, cudaStream_t stream) {
   PPPLAN_CHECK_NCCL(calls_, ncclAllReduce(values, values, count, NcclType::bf16, NcclReduction::sum, comm_, stream));
   comm_.settle(patience_, "ncclAllReduce");
 }
 
-void TensorGroup::gather(const Bf16* mine, std::size_t count, Bf16* all, cudaStream_t stream) {
+void TensorGroup::enqueue_gather(const Bf16* mine, std::size_t count, Bf16* all, cudaStream_t stream) {
   PPPLAN_CHECK_NCCL(calls_, ncclAllGather(mine, all, count, NcclType::bf16, comm_, stream));
   comm_.settle(patience_, "ncclAllGather");
 }

@@ -2,6 +2,9 @@
 // in the order of the program, which is the same on all ranks.
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "exec/cuda/communicator.h"
 #include "exec/tensor_part.h"
 #include "kernels/cuda/operations.h"
@@ -25,14 +28,24 @@ class TensorGroup {
   /// all [size, count] = every rank's `mine` [count].
   void gather(const Bf16* mine, std::size_t count, Bf16* all, cudaStream_t stream);
 
+  /// A sum or a gather that was called for, to be enqueued when it is called.
+  using Collective = std::function<void(cudaStream_t stream)>;
+  using Taker = std::function<void(Collective collective)>;
+  /// While `taker` is not empty, it gets every collective instead of the stream.
+  void set_aside(Taker taker) { taker_ = std::move(taker); }
+
   /// As NcclWires.
   void check() const { comm_.check(); }
   void close();
   void give_up() { comm_ = {}; }
 
  private:
+  void enqueue_sum(Bf16* values, std::size_t count, cudaStream_t stream);
+  void enqueue_gather(const Bf16* mine, std::size_t count, Bf16* all, cudaStream_t stream);
+
   const NcclCalls& calls_;
   TensorRank part_;
+  Taker taker_;
   Patience patience_;
   Communicator comm_;
 };

@@ -21,6 +21,7 @@ BlasCalls load() {
   library.find("cublasLtMatmulDescSetAttribute", calls.cublasLtMatmulDescSetAttribute);
   library.find("cublasLtMatrixLayoutCreate", calls.cublasLtMatrixLayoutCreate);
   library.find("cublasLtMatrixLayoutDestroy", calls.cublasLtMatrixLayoutDestroy);
+  library.find("cublasLtMatrixLayoutSetAttribute", calls.cublasLtMatrixLayoutSetAttribute);
   library.find("cublasLtMatmulPreferenceCreate", calls.cublasLtMatmulPreferenceCreate);
   library.find("cublasLtMatmulPreferenceDestroy", calls.cublasLtMatmulPreferenceDestroy);
   library.find("cublasLtMatmulPreferenceSetAttribute", calls.cublasLtMatmulPreferenceSetAttribute);

@@ -16,21 +16,21 @@ constexpr int kBlockHeads = kWarps * kWarpHeads;
 constexpr int kTileTokens = 16;  // whose latents a block holds in shared memory
 
 // One block a token: pairs of the queries' rotated parts, then the shared key's, then the latent as it is.
-__global__ void rope_store_latent_kernel(Bf16* queries, const Bf16* latents, const int* position, const int* slot,
-                                         const float* cosines, const float* sines, LatentShape shape,
-                                         PagedLatents cache) {
+__global__ void rope_store_latent_kernel(LatentRows rows, const int* position, const int* slot, const float* cosines,
+                                         const float* sines, LatentShape shape, PagedLatents cache, Bf16* absorbed) {
   const int token = block_x(), half = shape.rope / 2, width = shape.nope + shape.rope;
   const int stored = shape.latent + shape.rope;  // of a token: shape.cached(), a function of the host
   const std::size_t angles = row_start(position[token], half);
-  const Bf16* latent = latents + row_start(token, stored);
+  const Bf16* latent = rows.latents + row_start(token, rows.latent_stride);
   Bf16* const cached = slot[token] < 0 ? nullptr : cache.tokens + row_start(slot[token], stored);
   for (int i = thread_index(); i < (shape.heads + 1) * half; i += thread_count()) {
     const int head = i / half, pair = i % half;
     const bool is_key = head == shape.heads;
-    Bf16* const query = queries + row_start(token * shape.heads + head, width) + shape.nope + pair;
-    const Bf16* const from = is_key ? latent + shape.latent + pair : query;
-    Bf16* const to = is_key ? cached + shape.latent + pair : query;
     if (is_key && cached == nullptr) continue;
+    const Bf16* const query = rows.queries + row_start(token, rows.query_stride) + row_start(head, width) + shape.nope;
+    const Bf16* const from = (is_key ? latent + shape.latent : query) + pair;
+    Bf16* const row = is_key ? cached : absorbed + row_start(token * shape.heads + head, stored);
+    Bf16* const to = row + shape.latent + pair;
     const float cosine = cosines[angles + static_cast<std::size_t>(pair)];
     const float sine = sines[angles + static_cast<std::size_t>(pair)];
     const float x = __bfloat162float(from[0]), y = __bfloat162float(from[half]);
@@ -170,12 +170,12 @@ void launch_latent(const LatentArguments& a, int longest, cudaStream_t stream) {
 
 }  // namespace
 
-void rope_store_latent(Bf16* queries, const Bf16* latents, const int* position, const int* slot, const float* cosines,
+void rope_store_latent(const LatentRows& rows, const int* position, const int* slot, const float* cosines,
                        const float* sines, int tokens, const LatentShape& shape, const PagedLatents& cache,
-                       cudaStream_t stream) {
+                       Bf16* absorbed, cudaStream_t stream) {
   if (tokens == 0) return;
-  launch(rope_store_latent_kernel, grid_of(tokens), kRopeThreads, 0, stream, queries, latents, position, slot, cosines,
-         sines, shape, cache);
+  launch(rope_store_latent_kernel, grid_of(tokens), kRopeThreads, 0, stream, rows, position, slot, cosines, sines,
+         shape, cache, absorbed);
 }
 
 void latent_attention(const Bf16* queries, const int* query_start, int longest, const LatentShape& shape,

@@ -54,6 +54,69 @@ void attend(const Step& step) {
                    step.stream);
 }
 
+/// Rows of queries, `stride` apart.
+struct QueryRows {
+  const Bf16* data;
+  int stride;
+};
+
+// They lie in qkv, or are projected from the latent that lies there, which is normed in its place.
+QueryRows project_queries(const Step& step) {
+  const LayerShape& s = step.shape;
+  Workspace& w = step.work;
+  if (s.query_rank == 0) return {w.qkv.data(), s.qkv_width()};
+  rms_norm(w.qkv.data(), step.weights.query_norm, s.norm_epsilon, {step.rows(), 1, s.query_rank, s.qkv_width()},
+           w.qkv.data(), step.stream);
+  LinearShape product{step.rows(), s.query_rank, s.query_width(), false, false, OutputType::bf16};
+  product.x.stride = s.qkv_width();
+  step.linear.run(product, {w.qkv.data(), step.weights.query_up, nullptr, nullptr, w.queries.data()}, step.stream);
+  return {w.queries.data(), s.query_width()};
+}
+
+// What every head's queries are to the latents: the projection of keys is absorbed in them.
+void absorb_keys(const Step& step, const QueryRows& queries) {
+  const LatentShape& a = *step.shape.latent;
+  LinearShape product{step.rows(), a.nope, a.latent, false, false, OutputType::bf16, a.heads};
+  product.x = {queries.stride, a.nope + a.rope};
+  product.out = {a.heads * a.cached(), a.cached()};
+  step.linear.run(product, {queries.data, step.weights.key_up, nullptr, nullptr, step.work.absorbed.data()},
+                  step.stream);
+}
+
+void project_values(const Step& step) {
+  const LatentShape& a = *step.shape.latent;
+  step.linear.run(
+      {step.rows(), a.latent, a.value, false, false, OutputType::bf16, a.heads},
+      {step.work.attended_latents.data(), step.weights.value_up, nullptr, nullptr, step.work.attended.data()},
+      step.stream);
+}
+
+void attend_latents(const Step& step) {
+  const LayerShape& s = step.shape;
+  const LayerInputs& in = step.inputs;
+  Workspace& w = step.work;
+  Bf16* const latents = w.qkv.data() + s.query_part();
+  const PagedLatents cache{in.cache.keys, in.cache.page_tokens};
+  rms_norm(latents, step.weights.key_norm, s.norm_epsilon, {step.rows(), 1, s.latent->latent, s.qkv_width()}, latents,
+           step.stream);
+  const QueryRows queries = project_queries(step);
+  absorb_keys(step, queries);
+  rope_store_latent({queries.data, queries.stride, latents, s.qkv_width()}, in.position, in.slot, in.rope.cosines,
+                    in.rope.sines, step.rows(), *s.latent, cache, w.absorbed.data(), step.stream);
+  latent_attention(w.absorbed.data(), in.query_start, in.batch.new_tokens, *s.latent, cache, in.paged,
+                   w.attended_latents.data(), step.stream);
+  project_values(step);
+}
+
+void attend_heads(const Step& step) {
+  const LayerShape& s = step.shape;
+  const LayerInputs& in = step.inputs;
+  if (s.qk_norm) normalize_heads(step);
+  rope_store_kv(step.work.qkv.data(), in.position, in.slot, in.rope.cosines, in.rope.sines, step.rows(), s.attention,
+                in.cache, step.stream);
+  attend(step);
+}
+
 // y = x + Attention(RmsNorm(x)).
 void attention_block(const Step& step, const Bf16* x, Bf16* y) {
   const LayerShape& s = step.shape;
@@ -62,10 +125,10 @@ void attention_block(const Step& step, const Bf16* x, Bf16* y) {
   rms_norm(x, step.weights.attention_norm, s.norm_epsilon, {rows, 1, s.hidden, s.hidden}, w.normed.data(), step.stream);
   step.linear.run({rows, s.hidden, s.qkv_width(), s.qkv_bias, false, OutputType::bf16},
                   {w.normed.data(), step.weights.qkv, step.weights.qkv_bias, nullptr, w.qkv.data()}, step.stream);
-  if (s.qk_norm) normalize_heads(step);
-  rope_store_kv(w.qkv.data(), step.inputs.position, step.inputs.slot, step.inputs.rope.cosines, step.inputs.rope.sines,
-                rows, s.attention, step.inputs.cache, step.stream);
-  attend(step);
+  if (s.latent)
+    attend_latents(step);
+  else
+    attend_heads(step);
   const Bf16* base = step.residual(x);
   step.linear.run({rows, s.attention_width(), s.hidden, false, base != nullptr, OutputType::bf16},
                   {w.attended.data(), step.weights.attention_output, nullptr, base, y}, step.stream);
@@ -130,7 +193,8 @@ Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences
   int device = 0;
   PPPLAN_CHECK(cudaGetDevice(&device));
   PPPLAN_CHECK(cudaDeviceGetAttribute(&processors, cudaDevAttrMultiProcessorCount, device));
-  int hidden = 0, qkv_width = 0, attended_width = 0, inner = 0, experts = 0, chosen = 0;
+  int hidden = 0, qkv_width = 0, query_width = 0, absorbed_width = 0, latent_width = 0, attended_width = 0;
+  int inner = 0, experts = 0, chosen = 0;
   std::size_t decode = 0;
   for (const LayerShape& s : shapes) {
     hidden = std::max(hidden, s.hidden);
@@ -139,6 +203,12 @@ Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences
     inner = std::max({inner, s.intermediate * std::max(s.experts_per_token, 1), s.shared_intermediate});
     experts = std::max(experts, s.experts);
     chosen = std::max(chosen, s.experts_per_token);
+    if (s.query_rank > 0) query_width = std::max(query_width, s.query_width());
+    if (s.latent) {
+      absorbed_width = std::max(absorbed_width, s.latent->heads * s.latent->cached());
+      latent_width = std::max(latent_width, s.latent->heads * s.latent->latent);
+      continue;
+    }
     // Fewer sequences may take more splits, of which there are then fewer sets.
     for (int count = 1; count <= sequences; ++count)
       decode = std::max(decode,
@@ -146,6 +216,9 @@ Workspace::Workspace(std::span<const LayerShape> shapes, int rows, int sequences
   }
   normed = DeviceArray<Bf16>(area(rows, hidden));
   qkv = DeviceArray<Bf16>(area(rows, qkv_width));
+  queries = DeviceArray<Bf16>(area(rows, query_width));
+  absorbed = DeviceArray<Bf16>(area(rows, absorbed_width));
+  attended_latents = DeviceArray<Bf16>(area(rows, latent_width));
   attended = DeviceArray<Bf16>(area(rows, attended_width));
   scratch = DeviceArray<float>(decode);
   gate_up = DeviceArray<Bf16>(area(rows, 2 * inner));

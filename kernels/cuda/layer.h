@@ -16,9 +16,10 @@ namespace ppplan::kernels::cuda {
 
 using host::LayerBatch;
 using host::LayerShape;
+/// Laid out as on the host, but for key_up, which is [heads, latent, nope] here: queries meet it and not the latents.
 using LayerWeights = host::LayerArrays<const Bf16>;
 
-/// Cosines and sines of rotary embedding, [positions, head_dim / 2] each, in device memory.
+/// Cosines and sines of rotary embedding, [positions, rotated_dim / 2] each, in device memory.
 struct RopeAngles {
   const float* cosines = nullptr;
   const float* sines = nullptr;
@@ -31,7 +32,7 @@ struct LayerInputs {
   const int* slot = nullptr;         // [rows]
   const int* query_start = nullptr;  // [sequences + 1]
   PagedBatch paged;
-  PagedKv cache;
+  PagedKv cache;  // of latent attention the keys are PagedLatents::tokens, and there are no values
   RopeAngles rope;
 };
 
@@ -44,7 +45,10 @@ struct Workspace {
 
   DeviceArray<Bf16> normed;                    // [rows, hidden]
   DeviceArray<Bf16> qkv;                       // [rows, qkv_width]
-  DeviceArray<Bf16> attended;                  // [rows, heads * head_dim]
+  DeviceArray<Bf16> queries;                   // [rows, query_width], of layers with query_rank
+  DeviceArray<Bf16> absorbed;                  // [rows, heads, latent + rope]
+  DeviceArray<Bf16> attended_latents;          // [rows, heads, latent]
+  DeviceArray<Bf16> attended;                  // [rows, attention_width]
   DeviceArray<float> scratch;                  // of decode attention
   DeviceArray<Bf16> gate_up;                   // [rows * max(experts_per_token, 1), 2 * intermediate]
   DeviceArray<Bf16> activated;                 // half of that

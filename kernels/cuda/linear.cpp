@@ -27,11 +27,19 @@ class Made {
 
 cudaDataType_t data_type(OutputType type) { return type == OutputType::bf16 ? CUDA_R_16BF : CUDA_R_32F; }
 
-// Rows of x and of weight start on 16-byte boundaries when their width allows.
-std::uint32_t alignment(int width) { return width % 8 == 0 ? 16 : 2; }
+/// With what 0 stands for.
+RowLayout laid_out(const RowLayout& layout, int heads, int width) {
+  return {layout.stride > 0 ? layout.stride : heads * width, layout.head > 0 ? layout.head : width};
+}
+
+// Rows start on 16-byte boundaries when their width, and what lies between them, allow.
+std::uint32_t alignment(const RowLayout& layout, int width) {
+  return width % 8 == 0 && layout.stride % 8 == 0 && layout.head % 8 == 0 ? 16 : 2;
+}
 
 std::string text_of(const LinearShape& s) {
-  return std::to_string(s.rows) + " x " + std::to_string(s.inputs) + " -> " + std::to_string(s.outputs);
+  return std::to_string(s.rows) + " x " + std::to_string(s.inputs) + " -> " + std::to_string(s.outputs) +
+         (s.heads > 1 ? " of " + std::to_string(s.heads) + " heads" : "");
 }
 
 }  // namespace
@@ -50,9 +58,22 @@ struct Linear::Product {
     set(calls, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     if (shape.bias) set(calls, CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
     if (shape.bias) set(calls, CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, CUDA_R_16BF);
+    const RowLayout x_rows = laid_out(shape.x, shape.heads, shape.inputs);
+    const RowLayout out_rows = laid_out(shape.out, shape.heads, shape.outputs);
     PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&weight.handle, CUDA_R_16BF, inputs, outputs, shape.inputs));
-    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&x.handle, CUDA_R_16BF, inputs, rows, shape.inputs));
-    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&out.handle, data_type(shape.type), outputs, rows, shape.outputs));
+    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&x.handle, CUDA_R_16BF, inputs, rows, x_rows.stride));
+    PPPLAN_CHECK(calls.cublasLtMatrixLayoutCreate(&out.handle, data_type(shape.type), outputs, rows, out_rows.stride));
+    if (shape.heads == 1) return;
+    repeat(calls, weight.handle, shape.heads, std::int64_t{shape.inputs} * shape.outputs);
+    repeat(calls, x.handle, shape.heads, x_rows.head);
+    repeat(calls, out.handle, shape.heads, out_rows.head);
+  }
+
+  static void repeat(const BlasCalls& calls, cublasLtMatrixLayout_t layout, std::int32_t count, std::int64_t offset) {
+    PPPLAN_CHECK(
+        calls.cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT, &count, sizeof count));
+    PPPLAN_CHECK(calls.cublasLtMatrixLayoutSetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET, &offset,
+                                                        sizeof offset));
   }
 
   template <typename Value>
@@ -108,10 +129,11 @@ std::vector<cublasLtMatmulHeuristicResult_t> Linear::offers(const Product& produ
   Made<cublasLtMatmulPreference_t> preference(calls_.cublasLtMatmulPreferenceDestroy);
   PPPLAN_CHECK(calls_.cublasLtMatmulPreferenceCreate(&preference.handle));
   prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, std::uint64_t{workspace_.size()});
-  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(shape.inputs));
-  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(shape.inputs));
-  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(shape.outputs));
-  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(shape.outputs));
+  const std::uint32_t out = alignment(shape.out, shape.outputs);
+  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment({}, shape.inputs));
+  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(shape.x, shape.inputs));
+  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, out);
+  prefer(calls_, preference.handle, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, out);
   std::vector<cublasLtMatmulHeuristicResult_t> found(static_cast<std::size_t>(most));
   int count = 0;
   PPPLAN_CHECK(calls_.cublasLtMatmulAlgoGetHeuristic(handle_, product.description.handle, product.weight.handle,

@@ -15,7 +15,16 @@ namespace ppplan::kernels::cuda {
 
 enum class OutputType { bf16, fp32 };
 
-/// out [rows, outputs] = addend + x [rows, inputs] * weight^T + bias, weight [outputs, inputs].
+/// Where values of a row lie that are more than a matrix's own, in elements: rows `stride` apart, of each row the
+/// heads' parts `head` apart. 0: side by side, with nothing between.
+struct RowLayout {
+  int stride = 0;
+  int head = 0;
+  auto operator<=>(const RowLayout&) const = default;
+};
+
+/// out [rows, outputs] = addend + x [rows, inputs] * weight^T + bias, weight [outputs, inputs]. Of `heads` > 1 as many
+/// products at once: x [rows, heads, inputs], weight [heads, outputs, inputs], out [rows, heads, outputs], no bias.
 struct LinearShape {
   int rows = 0;
   int inputs = 0;
@@ -23,6 +32,9 @@ struct LinearShape {
   bool bias = false;
   bool addend = false;
   OutputType type = OutputType::bf16;
+  int heads = 1;
+  RowLayout x = {};
+  RowLayout out = {};  // of the addend too
   auto operator<=>(const LinearShape&) const = default;
 };
 

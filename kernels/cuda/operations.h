@@ -85,11 +85,19 @@ struct PagedLatents {
   Bf16* tokens = nullptr;
   int page_tokens = 16;
 };
-/// Rotates the last `rope` values of every head of queries [tokens, heads, nope + rope] in place and of latents
-/// [tokens, latent + rope], and writes the latter into the cache, as rope_store_kv(): rope() in kernels/host.
-void rope_store_latent(Bf16* queries, const Bf16* latents, const int* position, const int* slot, const float* cosines,
+/// Rows of queries [tokens, heads, nope + rope] and of latents [tokens, latent + rope], each with a stride.
+struct LatentRows {
+  const Bf16* queries = nullptr;
+  int query_stride = 0;
+  const Bf16* latents = nullptr;
+  int latent_stride = 0;
+};
+/// Rotates the last `rope` values of every query's head to the end of its head in absorbed [tokens, heads, latent +
+/// rope], whose other values stay as they are, and those of latents, which it writes into the cache as rope_store_kv()
+/// does: rope() in kernels/host.
+void rope_store_latent(const LatentRows& rows, const int* position, const int* slot, const float* cosines,
                        const float* sines, int tokens, const LatentShape& shape, const PagedLatents& cache,
-                       cudaStream_t stream);
+                       Bf16* absorbed, cudaStream_t stream);
 /// out [rows, heads, latent] = causal attention of absorbed queries [rows, heads, latent + rope] over the cached
 /// latents, which are keys and, without their rotated part, values. A query is absorbed when its first `nope` values
 /// have met the transposed key_up of its head; the head's value_up has yet to meet out: the two projections make it

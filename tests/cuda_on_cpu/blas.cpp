@@ -15,6 +15,8 @@ struct Layout {
   cudaDataType type;
   std::uint64_t rows, columns;
   std::int64_t stride;
+  std::int32_t count = 1;   // of matrices,
+  std::int64_t offset = 0;  // so far apart
   std::size_t at(std::uint64_t row, std::uint64_t column) const {
     return row + column * static_cast<std::uint64_t>(stride);
   }
@@ -61,13 +63,20 @@ struct Product {
   const void* bias;
 
   void run() const {
+    for (int matrix = 0; matrix < d_layout.count; ++matrix) run(static_cast<std::size_t>(matrix));
+  }
+  void run(std::size_t matrix) const {
+    const std::size_t a_first = matrix * static_cast<std::size_t>(a_layout.offset);
+    const std::size_t b_first = matrix * static_cast<std::size_t>(b_layout.offset);
+    const std::size_t d_first = matrix * static_cast<std::size_t>(d_layout.offset);
     std::vector<float> left(a_layout.rows), right(b_layout.rows * b_layout.columns);
     for (std::uint64_t j = 0; j < b_layout.columns; ++j)
       for (std::uint64_t p = 0; p < b_layout.rows; ++p)
-        right[p + j * b_layout.rows] = value(b, b_layout.type, b_layout.at(p, j));
+        right[p + j * b_layout.rows] = value(b, b_layout.type, b_first + b_layout.at(p, j));
     for (std::uint64_t i = 0; i < a_layout.columns; ++i) {
-      for (std::uint64_t p = 0; p < a_layout.rows; ++p) left[p] = value(a, a_layout.type, a_layout.at(p, i));
-      for (std::uint64_t j = 0; j < b_layout.columns; ++j) finish(i, j, dot(left, right.data() + j * b_layout.rows));
+      for (std::uint64_t p = 0; p < a_layout.rows; ++p) left[p] = value(a, a_layout.type, a_first + a_layout.at(p, i));
+      for (std::uint64_t j = 0; j < b_layout.columns; ++j)
+        finish(i, d_first + d_layout.at(i, j), dot(left, right.data() + j * b_layout.rows));
     }
   }
   static float dot(const std::vector<float>& left, const float* right) {
@@ -75,8 +84,7 @@ struct Product {
     for (std::size_t p = 0; p < left.size(); ++p) sum += left[p] * right[p];
     return sum;
   }
-  void finish(std::uint64_t i, std::uint64_t j, float sum) const {
-    const std::size_t at = d_layout.at(i, j);
+  void finish(std::uint64_t i, std::size_t at, float sum) const {
     if (beta != 0) sum += beta * value(c, d_layout.type, at);
     if (bias != nullptr) sum += value(bias, CUDA_R_16BF, i);
     store(d, d_layout.type, at, sum);
@@ -114,13 +122,27 @@ cublasStatus_t description_set(cublasLtMatmulDesc_t description, cublasLtMatmulD
 cublasStatus_t layout_create(cublasLtMatrixLayout_t* out, cudaDataType type, std::uint64_t rows, std::uint64_t columns,
                              std::int64_t stride) {
   return call("cublasLtMatrixLayoutCreate", [&] {
-    *out = reinterpret_cast<cublasLtMatrixLayout_t>(new Layout{type, rows, columns, stride});
+    *out = reinterpret_cast<cublasLtMatrixLayout_t>(
+        new Layout{.type = type, .rows = rows, .columns = columns, .stride = stride});
     return CUBLAS_STATUS_SUCCESS;
   });
 }
 cublasStatus_t layout_destroy(cublasLtMatrixLayout_t layout) {
   delete reinterpret_cast<Layout*>(layout);
   return CUBLAS_STATUS_SUCCESS;
+}
+cublasStatus_t layout_set(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t which, const void* data,
+                          size_t bytes) {
+  return call("cublasLtMatrixLayoutSetAttribute", [&] {
+    auto& to = *reinterpret_cast<Layout*>(layout);
+    if (which == CUBLASLT_MATRIX_LAYOUT_BATCH_COUNT && bytes == sizeof to.count)
+      std::memcpy(&to.count, data, bytes);
+    else if (which == CUBLASLT_MATRIX_LAYOUT_STRIDED_BATCH_OFFSET && bytes == sizeof to.offset)
+      std::memcpy(&to.offset, data, bytes);
+    else
+      return CUBLAS_STATUS_INVALID_VALUE;
+    return CUBLAS_STATUS_SUCCESS;
+  });
 }
 cublasStatus_t preference_create(cublasLtMatmulPreference_t* out) {
   return call("cublasLtMatmulPreferenceCreate", [&] {
@@ -158,13 +180,16 @@ cublasStatus_t algorithm_get(const cublasLtMatmulAlgo_t*, cublasLtMatmulAlgoConf
 
 cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const void*, const void* a,
                       cublasLtMatrixLayout_t a_layout, const void* b, cublasLtMatrixLayout_t b_layout, const void* beta,
-                      const void* c, cublasLtMatrixLayout_t, void* d, cublasLtMatrixLayout_t d_layout,
+                      const void* c, cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout,
                       const cublasLtMatmulAlgo_t*, void*, size_t, cudaStream_t stream) {
   return call("cublasLtMatmul", [&] {
     const auto& how = *reinterpret_cast<Description*>(description);
     if (has_failed()) return CUBLAS_STATUS_EXECUTION_FAILED;
     if (device_of(stream) != current_device()) return CUBLAS_STATUS_INVALID_VALUE;
     if (how.get(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_N) != CUBLAS_OP_T) return CUBLAS_STATUS_NOT_SUPPORTED;
+    const std::int32_t count = reinterpret_cast<Layout*>(d_layout)->count;
+    for (const auto layout : {a_layout, b_layout, c_layout})
+      if (reinterpret_cast<Layout*>(layout)->count != count) return CUBLAS_STATUS_INVALID_VALUE;
     const bool bias = how.get(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_DEFAULT) == CUBLASLT_EPILOGUE_BIAS;
     const Product product{*reinterpret_cast<Layout*>(a_layout),
                           *reinterpret_cast<Layout*>(b_layout),
@@ -183,20 +208,10 @@ cublasStatus_t matmul(cublasLtHandle_t, cublasLtMatmulDesc_t description, const 
 }  // namespace
 
 const kernels::cuda::BlasCalls& blas_calls() {
-  static const kernels::cuda::BlasCalls calls{create,
-                                              destroy,
-                                              matmul,
-                                              description_create,
-                                              description_destroy,
-                                              description_set,
-                                              layout_create,
-                                              layout_destroy,
-                                              preference_create,
-                                              preference_destroy,
-                                              preference_set,
-                                              heuristic,
-                                              algorithm_get,
-                                              130000};
+  static const kernels::cuda::BlasCalls calls{
+      create,        destroy,        matmul,     description_create, description_destroy, description_set,
+      layout_create, layout_destroy, layout_set, preference_create,  preference_destroy,  preference_set,
+      heuristic,     algorithm_get,  130000};
   return calls;
 }
 

@@ -27,6 +27,18 @@ exec::cuda::CudaRun run_of(const std::vector<int>& partition, int receive_buffer
 
 }  // namespace
 
+spec::Attention latent_attention(int heads, int query_rank) {
+  spec::Attention out;
+  out.kind = spec::AttentionKind::mla;
+  out.heads = heads;
+  out.q_lora_rank = query_rank;
+  out.kv_lora_rank = 256;
+  out.nope_dim = 16;
+  out.rope_dim = 32;
+  out.value_dim = 8;
+  return out;
+}
+
 spec::ModelSpec small_cuda_model(int layers) {
   spec::ModelSpec model;
   model.name = "small";
@@ -69,6 +81,16 @@ CudaCase mixed_case(const std::vector<int>& partition, bool decodes) {
   window.attention.window = 3;
   window.attention.qk_norm = true;
   out.run.model.tied_embedding = true;
+  return out;
+}
+
+CudaCase latent_case(const std::vector<int>& partition, bool decodes) {
+  CudaCase out = decodes ? decode_case(partition, 2, 2, 2) : prefill_case(partition, 4, 2);
+  std::vector<spec::Layer>& layers = out.run.model.layers;
+  for (std::size_t index = 0; index < layers.size(); ++index) {
+    layers[index].attention = latent_attention(4, index % 2 == 0 ? 0 : 24);
+    if (index > 0) layers[index].feed_forward = {spec::FeedForwardKind::moe, 24, 4, 2, 16};
+  }
   return out;
 }
 

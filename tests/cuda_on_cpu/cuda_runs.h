@@ -27,5 +27,10 @@ int gpu_of(const CudaCase& from, int stage);
 /// Layers that all differ: the first with experts, one of them shared, and biases; the last with a window and norms of
 /// heads.
 CudaCase mixed_case(const std::vector<int>& partition, bool decodes);
+/// On latents of 256 and 32 values; queries from x where `query_rank` is 0.
+spec::Attention latent_attention(int heads, int query_rank);
+/// Latent attention of four heads on latents of 256 and 32 values, queries from x in even layers and from a latent of
+/// their own in odd ones; experts beside a shared one in every layer but the first.
+CudaCase latent_case(const std::vector<int>& partition, bool decodes);
 
 }  // namespace ppplan::tests

@@ -118,41 +118,50 @@ std::string check_rope_store_latent(const CudaOperations& operations, unsigned s
   shape.nope = draws.one_of({2, 64});
   shape.rope = draws.one_of({2, 6, 64});
   const int tokens = draws.between(1, 4), slots = 2 * tokens, width = shape.nope + shape.rope;
+  const int query_stride = shape.heads * width + draws.one_of({0, 8}), latent_stride = shape.cached() + query_stride;
   const kernels::host::RopeTable table(10000.0, kPositions, shape.rope);
   std::vector<int> position, slot(static_cast<std::size_t>(slots));
   for (int token = 0; token < tokens; ++token) position.push_back(draws.between(0, kPositions - 1));
   std::iota(slot.begin(), slot.end(), 0);
   std::shuffle(slot.begin(), slot.end(), draws.random());
   if (tokens > 2) slot[0] = -1;
-  Values queries = random_values(area(tokens, shape.heads * width), draws);
-  Values latents = random_values(area(tokens, shape.cached()), draws);
+  Values queries = random_values(area(tokens, query_stride), draws);
+  Values latents = random_values(area(tokens, latent_stride), draws);
   std::vector<Bf16> cache = unwritten(area(slots, shape.cached()));
-  operations.rope_store_latent(queries.device.data(), latents.device.data(), position.data(), slot.data(),
-                               table.cosines(0), table.sines(0), tokens, shape, PagedLatents{cache.data(), 2}, nullptr);
-  std::vector<float> expected(cache.size(), NAN);
+  std::vector<Bf16> absorbed = unwritten(area(tokens * shape.heads, shape.cached()));
+  operations.rope_store_latent({queries.device.data(), query_stride, latents.device.data(), latent_stride},
+                               position.data(), slot.data(), table.cosines(0), table.sines(0), tokens, shape,
+                               PagedLatents{cache.data(), 2}, absorbed.data(), nullptr);
+  std::vector<float> expected(cache.size(), NAN), expected_queries(absorbed.size(), NAN);
   for (int token = 0; token < tokens; ++token) {
     const auto at = static_cast<std::size_t>(token);
     const auto rotate = [&](float* x) {
       kernels::host::operations().rope(x, table.cosines(position[at]), table.sines(position[at]), 1, 1, shape.rope,
                                        shape.rope);
     };
-    for (int head = 0; head < shape.heads; ++head)
-      rotate(queries.host.data() + area(token * shape.heads + head, width) + shape.nope);
-    float* const latent = latents.host.data() + area(token, shape.cached());
+    for (int head = 0; head < shape.heads; ++head) {
+      float* const part = queries.host.data() + area(token, query_stride) + area(head, width) + shape.nope;
+      rotate(part);
+      std::copy_n(part, shape.rope,
+                  expected_queries.data() + area(token * shape.heads + head, shape.cached()) + shape.latent);
+    }
+    float* const latent = latents.host.data() + area(token, latent_stride);
     rotate(latent + shape.latent);
     if (slot[at] >= 0) std::copy_n(latent, shape.cached(), expected.data() + area(slot[at], shape.cached()));
   }
   // fp32 products of values up to 8 in size that nearly cancel leave 1e-5.
-  std::string found = compare("queries", queries.device.data(), queries.host.data(), queries.device.size(),
-                              [&](std::size_t i) { return kRounding * std::abs(queries.host.data()[i]) + 1e-5f; });
-  for (std::size_t i = 0; found.empty() && i < cache.size(); ++i) {
-    const float value = __bfloat162float(cache[i]);
-    const bool is_same = std::isnan(expected[i])
-                             ? std::isnan(value)
-                             : std::abs(value - expected[i]) <= kRounding * std::abs(expected[i]) + 1e-5f;
-    if (!is_same) found = difference("cache", i, value, expected[i]);
-  }
-  return found;
+  const auto compared = [](const char* name, const std::vector<Bf16>& written, const std::vector<float>& wanted) {
+    for (std::size_t i = 0; i < written.size(); ++i) {
+      const float value = __bfloat162float(written[i]);
+      const bool is_same = std::isnan(wanted[i])
+                               ? std::isnan(value)
+                               : std::abs(value - wanted[i]) <= kRounding * std::abs(wanted[i]) + 1e-5f;
+      if (!is_same) return difference(name, i, value, wanted[i]);
+    }
+    return std::string();
+  };
+  const std::string found = compared("queries", absorbed, expected_queries);
+  return found.empty() ? compared("cache", cache, expected) : found;
 }
 
 }  // namespace ppplan::tests

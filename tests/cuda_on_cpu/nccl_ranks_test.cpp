@@ -10,6 +10,7 @@
 #include <csignal>
 
 #include "exec/cuda/rank_execution.h"
+#include "exec/groups/part_world.h"
 #include "exec/rank_run.h"
 #include "tests/cuda_on_cpu/blas.h"
 #include "tests/cuda_on_cpu/cuda_runs.h"
@@ -113,6 +114,33 @@ TEST(CudaRanks, GiveOneDevicesLogitsOverSockets) {
     EXPECT_EQ(cuda_on_cpu::objects(), 0);
     EXPECT_EQ(cuda_on_cpu::dropped(), 0);
   }
+}
+
+// Two replicas of two stages, each with a seed and so with micro-batches of its own.
+TEST(CudaRanks, ReplicasSideBySideGiveOneDevicesLogits) {
+  const CudaCase from = decode_case({1, 1}, 2, 2, 2);
+  cuda_on_cpu::set_machine(9, {.devices = 4, .patience_s = 20});
+  const Outcomes outcomes = tcp_thread_launch().run(4, patience_s, [&](World& world) {
+    const int replica = world.rank() / 2;
+    exec::groups::PartWorld own(world, 2 * replica, 2);
+    ParallelState ranks(own, exec::rank_layout(from.schedule));
+    exec::cuda::CudaRun run = run_of_stage(from, own.rank());
+    run.gpus.assign(2, world.rank());
+    run.seed = from.run.seed + static_cast<std::uint64_t>(replica);
+    const auto rank =
+        exec::cuda::make_rank(run, {}, from.schedule, {cuda_on_cpu::blas_calls(), cuda_on_cpu::nccl_calls()});
+    ranks.warm_up();
+    const exec::CudaExecution out = rank->execute(ranks, {.repeats = 1, .deadline_s = patience_s}, [](double) {});
+    ranks.tear_down();
+    if (own.rank() != 0) return;
+    expect(out.measured.size() == 1, "a replica without a timeline");
+    expect(equals_one_device(*rank), "other logits than one device's");
+    const auto of_other = rank->distances(rank->outputs(), run.seed + 1);
+    expect(of_other && std::ranges::any_of(*of_other, [](double apart) { return apart > 0.1; }),
+           "the logits of another replica");
+  });
+  EXPECT_EQ(outcomes, Outcomes(4));
+  EXPECT_EQ(cuda_on_cpu::objects(), 0);
 }
 
 TEST(CudaRanks, SeveralOnOneGpuGiveTheSame) {

@@ -218,9 +218,60 @@ TEST(CudaProgram, ARankSaysWhereItRan) {
   const Json run = Json::parse(outcome.out);
   EXPECT_EQ(run.at("outputs_match"), true);
   EXPECT_EQ(run.at("correctness_only"), false);
-  ASSERT_EQ(run.at("ranks").size(), 1u);
-  EXPECT_EQ(run.at("ranks").at(0).at("name"), kDevice);
-  EXPECT_EQ(run.at("ranks").at(0).at("planned"), kDevice);
+  ASSERT_EQ(run.at("ranks").size(), 2u);  // a replica on each GPU
+  for (const int replica : {0, 1}) {
+    const Json& rank = run.at("ranks").at(static_cast<std::size_t>(replica));
+    EXPECT_EQ(rank.at("replica"), replica);
+    EXPECT_EQ(rank.at("gpu"), replica);
+    EXPECT_EQ(rank.at("name"), kDevice);
+    EXPECT_EQ(rank.at("planned"), kDevice);
+  }
+  EXPECT_EQ(run.at("replicas").at("planned"), 2);
+  EXPECT_EQ(run.at("replicas").at("ran"), 2);
+  ASSERT_EQ(run.at("replicas").at("makespans_s").size(), 2u);
+  for (const Json& seconds : run.at("replicas").at("makespans_s")) EXPECT_GT(seconds, 0);
+}
+
+TEST(CudaProgram, LatentAttentionIsProfiledPlannedAndRun) {
+  const std::string config = scratch("latent.json"), profile = scratch("latent_profile.json"),
+                    plan = scratch("latent_plan.json");
+  std::ofstream(config) << R"({"architectures": ["DeepseekV2ForCausalLM"], "model_type": "deepseek_v2",
+    "hidden_size": 64, "intermediate_size": 32, "moe_intermediate_size": 16, "num_hidden_layers": 3,
+    "num_attention_heads": 2, "q_lora_rank": 24, "kv_lora_rank": 256, "qk_nope_head_dim": 16, "qk_rope_head_dim": 32,
+    "v_head_dim": 8, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_shared_experts": 1,
+    "first_k_dense_replace": 1, "moe_layer_freq": 1, "vocab_size": 48, "max_position_embeddings": 2048,
+    "rms_norm_eps": 1e-6, "torch_dtype": "bfloat16"})";
+  set_double();
+  const Outcome measured = ppplan("profile --backend cuda --model " + config +
+                                  " --max-tokens 16 --max-batch 1 --max-kv 16 --max-message 65536 --warm-up 0 "
+                                  "--seconds 1 --out " +
+                                  profile);
+  ASSERT_EQ(measured.status, 0) << measured.err;
+  const Json gemms = read(profile).at("gemms");
+  int of_heads = 0;
+  for (const Json& gemm : gemms) of_heads += gemm.at("heads") == 2 ? 1 : 0;
+  // Queries that absorb and values that are projected, for 16 rows and for one, of either kind of layer.
+  EXPECT_EQ(of_heads, 2 * 2 * 2);
+  const Outcome searched =
+      ppplan("search --model " + config + " --gpu-spec '" + kDevice + ":mem=24GiB,bw=900GB/s,bf16=100TFLOPS' " +
+             "--gpus 2x" + kDevice + " --profile " + profile + " --pp 2 --isl 16 --osl 4 --concurrency 2 " +
+             "--max-num-batched-tokens 16 --max-model-len 64 --out " + plan);
+  ASSERT_EQ(searched.status, 0) << searched.err;
+  const Outcome outcome = ppplan("run --plan " + plan + " --backend cuda --micro-batches 3 --repeats 1 --format json");
+  EXPECT_THAT(outcome.status, testing::AnyOf(0, 5)) << outcome.err;
+  EXPECT_EQ(Json::parse(outcome.out).at("outputs_match"), true);
+  EXPECT_EQ(Json::parse(outcome.out).at("provenance").at("costs"), "measured");
+}
+
+TEST(CudaProgram, AReplicaThatRanAloneIsCalledSo) {
+  const std::string plan = plan_of_profile(" --pp 1 --dp 2");
+  for (const std::string transport : {"local", "nccl"}) {
+    set_double("devices=1");
+    const std::string line =
+        "run --plan " + plan + " --backend cuda --micro-batches 3 --repeats 1 --transport " + transport;
+    EXPECT_THAT(ppplan(line).out, HasSubstr("one of the plan's 2 replicas ran, alone"));
+    EXPECT_EQ(Json::parse(ppplan(line + " --format json").out).at("replicas").at("ran"), 1);
+  }
 }
 
 // Processes share no double of NCCL, so ranks wait for messages that never come: what is left of a run whose peer dies.

@@ -37,10 +37,15 @@ TEST(StageMemory, IsExactForExpertsBiasesAndNorms) {
   expect_exact(mixed_case({2, 1}, true));
 }
 
+TEST(StageMemory, IsExactForLatents) {
+  expect_exact(latent_case({1, 2}, false));
+  expect_exact(latent_case({2, 1}, true));
+}
+
 TEST(StageMemory, IsExactForARanksPart) {
   for (const int stage : {0, 1})
     for (const int rank : {0, 1}) {
-      CudaCase from = decode_case({1, 1}, 2, 3, 2);
+      CudaCase from = stage == rank ? decode_case({1, 1}, 2, 3, 2) : latent_case({1, 1}, true);
       cuda_on_cpu::set_machine(0);
       from.run.model.vocabulary = 47;  // no multiple of the ranks
       from.run.only_stage = stage;

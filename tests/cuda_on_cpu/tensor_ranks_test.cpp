@@ -45,6 +45,16 @@ CudaCase random_case(unsigned seed, int tp) {
   return out;
 }
 
+/// The same with latent attention, in every layer or in the first.
+CudaCase random_latent_case(unsigned seed, int tp) {
+  CudaCase out = random_case(seed, tp);
+  std::vector<spec::Layer>& layers = out.run.model.layers;
+  for (std::size_t index = 0; index < (seed % 3 == 0 ? 1 : layers.size()); ++index)
+    layers[index].attention =
+        latent_attention(tp * (1 + static_cast<int>(seed / 2 % 2)), (seed + index) % 2 == 0 ? 0 : 24);
+  return out;
+}
+
 /// Rows of models that leave experts out.
 struct RoutedRows {
   std::size_t all = 0;
@@ -61,11 +71,11 @@ void count_rows(const CudaCase& from, int tp, const std::vector<double>& apart, 
 // deviations with a probability of about 1.4 d: 24 times the integral of f^2 F (1 - F) for a normal density f. Inputs
 // that are 0.7 % apart thus send about one token in 200 to another expert; a row sees at most 8 tokens in two layers,
 // so that one row in 12 is further apart than by roundings, and one in five is a fault.
-TEST(TensorRanks, GiveOneDevicesLogits) {
+void expect_logits_of_one_device(CudaCase (*draw)(unsigned seed, int tp)) {
   RoutedRows routed;
   for (const int tp : {2, 4})
     for (unsigned seed = 0; seed < 12; ++seed) {
-      const CudaCase from = random_case(seed, tp);
+      const CudaCase from = draw(seed, tp);
       cuda_on_cpu::set_machine(0);
       const auto expected = one_device_logits(from.run, cuda_on_cpu::blas_calls());
       cuda_on_cpu::set_machine(seed, {.devices = tp * stages_of(from)});
@@ -88,15 +98,50 @@ TEST(TensorRanks, GiveOneDevicesLogits) {
   EXPECT_GE(10 * routed.within, 8 * routed.all);
 }
 
+TEST(TensorRanks, GiveOneDevicesLogits) { expect_logits_of_one_device(random_case); }
+TEST(TensorRanks, OfLatentAttentionGiveOneDevicesLogits) { expect_logits_of_one_device(random_latent_case); }
+
 TEST(TensorRanks, EveryOrderOfStreamsGivesTheSameBits) {
   const CudaCase from = decode_case({1, 1}, 2, 2, 1);
   std::optional<std::vector<exec::Logits>> first;
   for (unsigned seed = 0; seed < 30; ++seed) {
     cuda_on_cpu::set_machine(seed, {.devices = 4});
     TurnRanks ranks(from, 2);
+    for (int run = 0; run < 3; ++run) {  // the second and third are graphs
+      const auto outputs = ranks.run(patience_s);
+      if (!first) first = outputs;
+      ASSERT_EQ(outputs, *first) << "seed " << seed << " run " << run;
+    }
+  }
+}
+
+// A layer sums twice, the first stage after its embedding besides; the second gathers its input, and its logits where
+// the micro-batch samples, as the second of these does. Graphs are one more than that: 4 + 4 on a rank of the first
+// stage, 4 + 5 on one of the second.
+TEST(TensorRanks, ComputeBetweenCollectivesIsAGraphFromTheSecondRunOn) {
+  const CudaCase from = prefill_case({1, 1}, 2, 2);
+  cuda_on_cpu::set_machine(1, {.devices = 4});
+  TurnRanks ranks(from, 2);
+  for (const int runs : {0, 1, 2}) {
     const auto outputs = ranks.run(patience_s);
-    if (!first) first = outputs;
-    ASSERT_EQ(outputs, *first) << "seed " << seed;
+    EXPECT_EQ(cuda_on_cpu::calls("cudaGraphLaunch"), runs * 2 * (4 + 4 + 4 + 5));
+    EXPECT_EQ(cuda_on_cpu::calls("ncclAllReduce"), (runs + 1) * 2 * (3 + 3 + 2 + 2));
+    EXPECT_EQ(cuda_on_cpu::calls("ncclAllGather"), (runs + 1) * 2 * (1 + 2));
+  }
+}
+
+// What a capture was broken off by leaves the group as it was.
+TEST(TensorRanks, AFailedCaptureEndsTheRun) {
+  const CudaCase from = prefill_case({1}, 2, 2);
+  for (const char* call : {"cudaGraphInstantiate", "cudaStreamEndCapture", "cublasLtMatmul"}) {
+    cuda_on_cpu::set_machine(1, {.devices = 2});
+    {
+      TurnRanks ranks(from, 2);
+      ranks.run(patience_s);
+      cuda_on_cpu::inject(call, 2, 1);
+      EXPECT_THROW(ranks.run(patience_s), kernels::cuda::DeviceError) << call;
+    }
+    EXPECT_EQ(cuda_on_cpu::objects(), 0) << call;
   }
 }
 

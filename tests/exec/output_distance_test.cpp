@@ -57,6 +57,8 @@ TEST(OutputDistance, ToleranceCountsRoundings) {
   spec::ModelSpec shared = small_model();
   shared.layers.front().feed_forward.shared_intermediate = 8;
   EXPECT_DOUBLE_EQ(exec::rounding_tolerance(shared, 4), std::sqrt(76.0 / 3) / 256);
+  shared.layers.back().attention.kind = spec::AttentionKind::mla;
+  EXPECT_DOUBLE_EQ(exec::rounding_tolerance(shared, 4), std::sqrt(84.0 / 3) / 256);
 }
 
 TEST(OutputDistance, AllAreWithinTheToleranceOrHalfWhereExpertsAreLeftOut) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "exec/groups/part_world.h"
 #include "exec/groups/thread_world.h"
 #include "planner/engines/rank_groups.h"
 #include "planner/input/document.h"
@@ -127,6 +128,43 @@ TEST(ParallelState, IsMadeAgainOnTheSameRanksInAnotherLayout) {
     }
   });
   EXPECT_EQ(outcomes, Outcomes(4));
+}
+
+TEST(PartWorld, PartsOfARunGoTheirOwnWays) {
+  for (const Launch& launch : {thread_launch(), tcp_thread_launch()})
+    EXPECT_EQ(
+        launch.run(6, patience_s,
+                   [](World& world) {
+                     exec::groups::PartWorld part(world, world.rank() / 2 * 2, 2);
+                     expect(part.rank() == world.rank() % 2 && part.size() == 2, "another place");
+                     use_edges(part, 2);
+                     ParallelState state(part, layout_of({.pp = 2}, {}));
+                     expect(members(state.everyone(), part.rank()) == std::vector<int>{0, 1}, "ranks of another part");
+                     state.tear_down();
+                   }),
+        Outcomes(6))
+        << launch.name;
+}
+
+TEST(PartWorld, AFailureOfOnePartEndsAll) {
+  const auto outcomes = tcp_thread_launch().run(4, patience_s, [](World& world) {
+    exec::groups::PartWorld part(world, world.rank() / 2 * 2, 2);
+    const auto group = part.group("pair", {0, 1});
+    if (world.rank() == 3) part.fail("rank 1: no more memory");
+    int never = 0;
+    if (world.rank() != 3) recv(*group, std::as_writable_bytes(std::span(&never, 1)), 1 - part.rank());
+  });
+  for (const int rank : {0, 1, 2})
+    EXPECT_THAT(outcomes[static_cast<std::size_t>(rank)],
+                testing::HasSubstr("rank 1: no more memory (counted from rank 2 of the run)"));
+}
+
+TEST(PartWorld, RefusesPartsThatARankIsNotIn) {
+  auto worlds = exec::groups::thread_worlds(4, patience_s);
+  using exec::groups::PartWorld;
+  EXPECT_THROW(PartWorld(*worlds[0], 2, 2), input::InputError);
+  EXPECT_THROW(PartWorld(*worlds[3], 2, 3), input::InputError);
+  EXPECT_THROW(PartWorld(*worlds[3], 2, 2).group("pair", {0, 2}), input::InputError);
 }
 
 TEST(PipelineEdges, OutOfEvenStagesComeFirst) {

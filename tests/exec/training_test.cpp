@@ -236,6 +236,21 @@ TEST(TrainingOrderOfSchedule, RefusesWhatIsNoTraining) {
   EXPECT_THROW(exec::training_order(missing), input::InputError);
 }
 
+TEST(Training, RefusesLatentAttention) {
+  const schedule::TrainingOrder order = small_order("1f1b", 2, 2);
+  TrainingRun run = training_run(trained_model(false), order);
+  spec::Attention& latent = run.model.layers.back().attention;
+  latent = {};
+  latent.kind = spec::AttentionKind::mla;
+  latent.heads = latent.kv_lora_rank = latent.nope_dim = latent.rope_dim = latent.value_dim = 2;
+  try {
+    Training(run, schedule_of(order), AdamW{});
+    FAIL() << "trained";
+  } catch (const input::InputError& error) {
+    EXPECT_THAT(error.what(), testing::HasSubstr("/attention: expected grouped-query attention"));
+  }
+}
+
 TEST(Training, RefusesPartitionsThatDoNotFit) {
   const schedule::TrainingOrder order = small_order("1f1b", 2, 2);
   TrainingRun run = training_run(trained_model(false), order);

@@ -23,6 +23,7 @@
 #include "tools/ppplan/page.h"
 #include "tools/ppplan/phase.h"
 #include "tools/ppplan/rank_world.h"
+#include "tools/ppplan/replica_ranks.h"
 #include "tools/ppplan/schedule_run.h"
 #include "tools/ppplan/stage_slices.h"
 #include "traces/timeline_json.h"
@@ -139,6 +140,7 @@ input::Json document(const Flags& flags, const spec::Plan& plan, const Execution
   out["core_speed"] = core_speed(execution);
   out["time_scale"] = execution.scale;
   out["executor_gap_fraction"] = executor_gap_fraction(execution.predicted.schedule, execution.measured);
+  out["replicas"] = replicas_json(execution);
   out["outputs_match"] = execution.outputs_match ? input::Json(*execution.outputs_match) : input::Json(nullptr);
   out["verdict"] = holds ? "PASS" : "FAIL";
   out["partition"] = plan.partition;
@@ -252,12 +254,19 @@ std::optional<Execution> execute(Context& context, const Flags& flags, const spe
                                  : execute_replay(plan, phase, count, flags.repeats, step);
 }
 
+/// Of as many replicas as there are GPUs, or cores that compute, for.
+int ranks_here(const Flags& flags, const spec::Plan& plan) {
+  const int ranks = on_gpu_ranks(flags) ? gpu_rank_count(plan) : rank_count(plan);
+  const int cores = flags.compute == "real" ? static_cast<int>(exec::allowed_cores().size()) : 0;
+  return ranks * replicas_for(plan, ranks, on_gpu_ranks(flags) ? exec::cuda_machine().devices : cores);
+}
+
 /// Starts this command once for every stage of the plan, or every GPU.
 void launch(Context& context, const Flags& flags, const spec::Plan& plan) {
   if (flags.transport == "mpi") throw Unavailable(not_under_mpirun(rank_count(plan)));
   if (flags.backend == "host" && flags.compute == "real") check_runs_here(plan, rank_count(plan));
   exec::launch::LocalRanks ranks;
-  ranks.size = on_gpu_ranks(flags) ? gpu_rank_count(plan) : rank_count(plan);
+  ranks.size = ranks_here(flags, plan);
   ranks.command = context.command_line;
   ranks.stopped_s = 3 * flags.heartbeat_s;
   context.status = exec::launch::run_local_ranks(ranks);
@@ -280,7 +289,7 @@ void show(Context& context, const Flags& flags, const spec::Plan& plan, cost::Ph
   print_text(report::comparison_text(execution.comparison));
   print_text(drift_text(execution.drift, execution.comparison.median_makespan_s));
   if (execution.gpus) print_text("\n" + gpu_text(*execution.gpus));
-  print_text("\n" + verdict_line(flags, execution, holds));
+  print_text("\n" + replicas_text(execution) + verdict_line(flags, execution, holds));
 }
 
 void print(Context& context, const Flags& given) {

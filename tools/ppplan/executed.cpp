@@ -158,6 +158,7 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
     step((r + 2.0) / (repeats + 2.0));
   }
   out.outputs_match = backend.outputs() == exec::one_device_outputs(run);
+  out.planned_replicas = whole.parallel.dp;
   out.drift = core_drift(plan.provenance, cores_seen);
   follow_cores(out, plan, phase, count);
   compare(out);
@@ -166,6 +167,7 @@ Execution execute_real(const spec::Plan& whole, cost::Phase phase, int count, in
 
 Execution execute_replay(const spec::Plan& whole, cost::Phase phase, int count, int repeats, const Step& step) {
   Execution out = predicted_for(one_replica(whole), phase, count);
+  out.planned_replicas = whole.parallel.dp;
   replay(out, exec::replay_scale(predicted_durations(out.predicted)), repeats, step);
   return out;
 }

@@ -23,6 +23,7 @@ struct RankPlace {
   int gpu = 0;       // as the process counts
   std::string name;  // as the driver calls it
   std::string bus_id;
+  int replica = 0;
 };
 
 /// What a run on GPUs tells besides its times.
@@ -44,7 +45,9 @@ struct Execution {
   report::Comparison comparison;
   std::optional<bool> outputs_match;  // of real compute: the pipeline's logits equal one device's, bit for bit
   std::optional<GpuSide> gpus;
-  double scale = 1;  // by which replay stretched all times; `measured` is scaled back
+  int planned_replicas = 1;                      // of the plan
+  std::vector<double> replica_makespans_s = {};  // [replica that ran]: medians; the rest here is of the first
+  double scale = 1;                              // by which replay stretched all times; `measured` is scaled back
 };
 
 using Step = std::function<void(double fraction)>;

@@ -8,7 +8,8 @@
 
 namespace ppplan::tools {
 
-/// Ranks that a run of the plan on GPUs takes: one for each tensor-parallel rank of each stage, of one replica.
+/// Ranks that a replica of the plan takes on GPUs: one for each tensor-parallel rank of each stage. A job has them for
+/// one replica or for more.
 int gpu_rank_count(const spec::Plan& plan);
 
 /// Nothing on other ranks than 0. Throws Unavailable without a GPU or a library, and for a GPU that is not what the

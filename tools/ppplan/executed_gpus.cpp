@@ -55,6 +55,7 @@ Execution execute_on_gpus(const spec::Plan& whole, cost::Phase phase, int count,
   out.gpus = {std::move(execution.slices), std::move(execution.busy), std::move(execution.memory),
               std::move(execution.gemms), std::move(execution.machine)};
   out.gpus->plan_wires = settings.plan_wires;
+  out.planned_replicas = whole.parallel.dp;
   compare(out);
   return out;
 }

@@ -8,7 +8,7 @@
 
 namespace ppplan::tools {
 
-/// Replicas are independent copies; a run executes one of them.
+/// Replicas are independent copies: each is a plan of its own, of which this is the first.
 spec::Plan one_replica(spec::Plan plan);
 /// Throws Unavailable where real compute of the plan can't run on this machine's cores, `stages_here` of it.
 void check_runs_here(const spec::Plan& plan, int stages_here);

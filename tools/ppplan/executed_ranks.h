@@ -18,7 +18,7 @@ struct RankSettings {
   double heartbeat_s = 1;  // three without a sign of life, and a rank is taken for dead
 };
 
-/// Ranks that a run of the plan takes: a stage each, of one replica.
+/// Ranks that a replica of the plan takes: a stage each. A job has them for one replica or for more.
 int rank_count(const spec::Plan& plan);
 
 /// A wait of a run that is predicted to last so long ends the run after 20 times that, or 5 s where that is more.

@@ -45,7 +45,8 @@ input::Json gemms_json(const std::vector<std::vector<exec::GemmChoice>>& gemms, 
                      {"stages", gemm.stages},
                      {"split_k", gemm.split_k},
                      {"workspace_bytes", gemm.workspace_bytes},
-                     {"waves", gemm.waves}});
+                     {"waves", gemm.waves},
+                     {"heads", gemm.heads}});
   return out;
 }
 
@@ -63,6 +64,7 @@ exec::GemmChoice gemm_from_json(const input::Node& node) {
   out.split_k = node.at("split_k").count(0);
   out.workspace_bytes = node.at("workspace_bytes").integer(0);
   out.waves = node.at("waves").number(0);
+  if (const auto heads = node.find("heads")) out.heads = heads->count(1);
   return out;
 }
 
@@ -70,6 +72,7 @@ input::Json ranks_json(const std::vector<RankPlace>& ranks) {
   input::Json out = input::Json::array();
   for (std::size_t rank = 0; rank < ranks.size(); ++rank)
     out.push_back({{"rank", rank},
+                   {"replica", ranks[rank].replica},
                    {"stage", ranks[rank].stage},
                    {"tp_rank", ranks[rank].tp_rank},
                    {"device", ranks[rank].device},
@@ -85,9 +88,10 @@ std::string gpu_text(const GpuSide& side) {
   std::string out;
   for (std::size_t rank = 0; rank < side.ranks.size(); ++rank) {
     const RankPlace& it = side.ranks[rank];
-    out +=
-        fmt::format("rank {}: stage {}, tensor-parallel rank {}, device {} ({}) of the plan, on GPU {} of {}: {}, {}\n",
-                    rank, it.stage, it.tp_rank, it.device, it.planned, it.gpu, it.host, it.name, it.bus_id);
+    out += fmt::format(
+        "rank {}: replica {}, stage {}, tensor-parallel rank {}, device {} ({}) of the plan, on GPU {} of "
+        "{}: {}, {}\n",
+        rank, it.replica, it.stage, it.tp_rank, it.device, it.planned, it.gpu, it.host, it.name, it.bus_id);
   }
   for (std::size_t s = 0; s < side.busy.size(); ++s) {
     const exec::StageBusy& busy = side.busy[s];
