@@ -149,7 +149,8 @@ bool on_v2_runner(const spec::Plan& plan) {
 }
 
 bool graphs_in_budget(const spec::Plan& plan) {
-  return engines::memory_rules(plan).is("cuda_graphs_in_budget") && !on_v2_runner(plan);
+  const engines::MemoryRules& rules = engines::memory_rules(plan);
+  return rules.is(on_v2_runner(plan) ? "v2_cuda_graphs_in_budget" : "cuda_graphs_in_budget");
 }
 
 std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
@@ -227,7 +228,9 @@ std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   if (plan.engine.enforce_eager) return 0;
   const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes") +
                           rules.value("cuda_graph_driver_bytes") + collective_graph_bytes(plan, stage, rules);
-  const double estimate = graphs_in_budget(plan) ? rules.value("cuda_graph_estimate_bytes") : 0;
+  // Model runner V2 captures all that it estimates.
+  const bool guessed = graphs_in_budget(plan) && !on_v2_runner(plan);
+  const double estimate = guessed ? rules.value("cuda_graph_estimate_bytes") : 0;
   return bytes(rules.value("cuda_graph_base_bytes") +
                static_cast<double>(captured_layers(plan, stage, rules)) * of_layer + estimate);
 }

@@ -57,7 +57,7 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
 /// The model runner that vLLM chooses for the plan's model is V2.
 bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);
-/// An estimate of CUDA graphs is taken off the budget: since 0.21, not by model runner V2, whose estimate is 0.
+/// An estimate of CUDA graphs is taken off the budget: since 0.21, by model runner V2 since 0.29 (0 before).
 bool graphs_in_budget(const spec::Plan& plan);
 /// Layers of the stage times captured graphs, over all sizes and modes; 0 with enforce_eager.
 std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "planner/cost/activation_memory.h"
+#include "planner/cost/adapter_memory.h"
 #include "planner/cost/assess.h"
 #include "planner/cost/communicator_memory.h"
 #include "planner/cost/kernel_weights.h"
@@ -50,7 +51,9 @@ std::int64_t layers_weights(const spec::Plan& plan, const spec::Stage& stage) {
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const auto index = static_cast<std::size_t>(l);
     const bool known = l > stage.first_layer && !plan.model.stated && layers[index] == layers[index - 1];
-    if (!known) one = spec::layer_bytes(plan.model, index, sharding(plan)) + kernel_bytes(plan, layers[index], card);
+    if (!known)
+      one = spec::layer_bytes(plan.model, index, sharding(plan)) + kernel_bytes(plan, layers[index], card) +
+            adapter_bytes(plan, layers[index]);
     sum += one;
   }
   return sum;

@@ -1,8 +1,8 @@
 // The memory of one stage on each of its devices, as vLLM accounts for it at start-up.
 //
 //   budget      ceil(utilization * memory); with kv_cache_memory_bytes what that and the other uses sum to
-//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes), and what the engine
-//               keeps because of them                                 (kernel_weights.h)
+//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes), what the engine keeps
+//               because of them (kernel_weights.h) and room for adapters (adapter_memory.h)
 //   embedding, head, tower   / tp where the stage holds them; a tied head beside the embedding is the same memory
 //   draft       draft layers on the last stage, with copies of embedding and head when there are several stages
 //   activation  peak of the profile run and what grows outside PyTorch in it (communicators of a fabric too); sampler:

@@ -71,6 +71,15 @@ void add_encoder(Words& words, const spec::Plan& plan) {
     add(words, "--mm-processor-kwargs", "{\"max_pixels\":" + std::to_string(*encoder.max_pixels) + "}");
 }
 
+void add_adapters(Words& words, const spec::Plan& plan) {
+  const spec::AdapterSettings& adapters = plan.engine.adapters;
+  if (adapters.count == 0) return;
+  words.push_back("--enable-lora");
+  add(words, "--max-loras", adapters.count);
+  add(words, "--max-lora-rank", adapters.rank);
+  if (adapters.fully_sharded) words.push_back("--fully-sharded-loras");
+}
+
 void add_settings(Words& words, const spec::Plan& plan) {
   const spec::EngineSettings& engine = plan.engine;
   if (engine.block_size != spec::EngineSettings().block_size) add(words, "--block-size", engine.block_size);
@@ -79,6 +88,7 @@ void add_settings(Words& words, const spec::Plan& plan) {
     add(words, "--kv-cache-memory-bytes", *engine.kv_cache_memory_bytes);
   if (engine.expert_parallel && exists(plan, "--enable-expert-parallel")) words.push_back("--enable-expert-parallel");
   add_encoder(words, plan);
+  add_adapters(words, plan);
   if (engine.draft && exists(plan, "--speculative-config"))
     add(words, "--speculative-config", R"({"method": "mtp", "num_speculative_tokens": 1})");
 }

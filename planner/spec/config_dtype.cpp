@@ -10,12 +10,23 @@ namespace {
 
 using input::Node;
 
-/// Of a node that may state a group_size: the values that share a scale.
-DType integer_format(const Node& stated, const char* bits_key) {
+/// Each method says in its own word whether groups have zero points: AWQ's zero_point, GPTQ's sym, compressed-tensors'
+/// symmetric. Without a word AWQ has them, the others have none.
+bool has_zero_points(const Node& stated, bool unsaid) {
+  if (const auto zeros = stated.find("zero_point")) return zeros->boolean();
+  for (const char* key : {"sym", "symmetric"})
+    if (const auto symmetric = stated.find(key)) return !symmetric->boolean();
+  return unsaid;
+}
+
+/// Of a node that may state a group_size: the values that share a scale. `zeros` as above.
+DType integer_format(const Node& stated, const char* bits_key, bool zeros = false) {
   const Node bits = stated.at(bits_key);
   const auto width = bits.integer();
   const auto group = stated.find("group_size");
-  if (width == 4) return group && group->integer() == 32 ? DType::int4_g32 : DType::int4;
+  const bool small = group && group->integer() == 32;
+  if (width == 4 && small) return has_zero_points(stated, zeros) ? DType::int4_g32_zeros : DType::int4_g32;
+  if (width == 4) return DType::int4;
   if (width == 8) return DType::int8;
   bits.fail("4 or 8 bits");
 }
@@ -87,7 +98,7 @@ ModulePatterns left_alone(const Node& config) {
 DType single_format(const Node& config, const Node& method) {
   const std::string text = method.text();
   if (text == "fp8" || text == "fbgemm_fp8") return DType::fp8;
-  if (text == "awq" || text == "gptq" || text == "auto-round") return integer_format(config, "bits");
+  if (text == "awq" || text == "gptq" || text == "auto-round") return integer_format(config, "bits", text == "awq");
   if (text == "bitsandbytes") return bitsandbytes_format(config);
   if (text == "modelopt" || text == "modelopt_fp4") return modelopt_format(config);
   if (text == "mxfp4") return DType::mxfp4;

@@ -200,7 +200,7 @@ Tower tower_from(const Node& node) {
 
 DType dtype_from(const Node& node) {
   const auto found = dtype(node.text());
-  if (!found) node.fail("fp32, bf16, fp16, fp8, int8, int4, int4-g32, nvfp4 or mxfp4");
+  if (!found) node.fail("fp32, bf16, fp16, fp8, int8, int4, int4-g32, int4-g32-zeros, nvfp4 or mxfp4");
   return *found;
 }
 

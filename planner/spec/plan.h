@@ -69,6 +69,14 @@ struct EncoderSettings {
   bool operator==(const EncoderSettings&) const = default;
 };
 
+/// Adapters that the server keeps room for: vLLM's --enable-lora, --max-loras, --max-lora-rank, --fully-sharded-loras.
+struct AdapterSettings {
+  int count = 0;  // of one batch; 0 = no LoRA
+  int rank = 16;
+  bool fully_sharded = false;  // the parts that ranks else hold whole are divided too
+  bool operator==(const AdapterSettings&) const = default;
+};
+
 /// What else the server is told, as vLLM's flags of the same names.
 struct EngineSettings {
   int block_size = 16;  // tokens
@@ -80,6 +88,7 @@ struct EngineSettings {
   std::string generation = {};    // "V0": vLLM's older engine is asked for where a version has both; "" its own choice
   std::string runner = {};        // "V1" or "V2": the model runner that is asked for; "" the version's own choice
   EncoderSettings encoder = {};
+  AdapterSettings adapters = {};
   bool operator==(const EngineSettings&) const = default;
 };
 

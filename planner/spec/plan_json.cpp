@@ -127,6 +127,14 @@ Json encoder_json(const EncoderSettings& encoder) {
   return out;
 }
 
+Json adapters_json(const AdapterSettings& adapters) {
+  Json out;
+  out["count"] = adapters.count;
+  out["rank"] = adapters.rank;
+  out["fully_sharded"] = adapters.fully_sharded;
+  return out;
+}
+
 Json engine_json(const EngineSettings& engine) {
   Json out;
   out["block_size"] = engine.block_size;
@@ -138,6 +146,7 @@ Json engine_json(const EngineSettings& engine) {
   if (!engine.generation.empty()) out["generation"] = engine.generation;
   if (!engine.runner.empty()) out["runner"] = engine.runner;
   if (engine.encoder != EncoderSettings()) out["encoder"] = encoder_json(engine.encoder);
+  if (engine.adapters.count > 0) out["adapters"] = adapters_json(engine.adapters);
   return out;
 }
 

@@ -232,6 +232,12 @@ EncoderSettings encoder_from(const Node& node) {
   return out;
 }
 
+AdapterSettings adapters_from(const Node& node) {
+  constexpr int most = 1 << 16;
+  const auto number = [&](const char* key) { return static_cast<int>(node.at(key).integer(1, most)); };
+  return {number("count"), number("rank"), node.at("fully_sharded").boolean()};
+}
+
 EngineSettings engine_from(const Node& node) {
   EngineSettings out;
   out.block_size = node.at("block_size").count();
@@ -243,6 +249,7 @@ EngineSettings engine_from(const Node& node) {
   if (const auto generation = node.find("generation")) out.generation = generation->text();
   if (const auto runner = node.find("runner")) out.runner = runner->text();
   if (const auto encoder = node.find("encoder")) out.encoder = encoder_from(*encoder);
+  if (const auto adapters = node.find("adapters")) out.adapters = adapters_from(*adapters);
   return out;
 }
 

@@ -92,6 +92,47 @@ bool table_a_layer(const Node& model, const std::string& vllm) {
          memory_constant("gemma2_rotary_tables_shared", vllm) == 0;
 }
 
+/// Inputs and outputs of a layer's matrices: each stands for a strip of one rank's width beside it.
+struct Strips {
+  double shared = 0, split = 0;
+};
+
+Strips strips_of_attention(const Node& a, double h, double tp) {
+  const std::string kind = a.at("kind").text();
+  if (kind == "none") return {};
+  const auto get = [&](const char* key) { return number(a, key); };
+  if (kind == "linear")
+    return {h + h + h, 2 * get("key_heads") * get("key_head_dim") + 3 * get("value_heads") * get("value_head_dim")};
+  const double n = get("heads");
+  if (kind == "mla") {
+    const double down = get("q_lora_rank"), latent_width = get("kv_lora_rank");
+    return {3 * h + 2 * down + 2 * latent_width + get("rope_dim"),
+            n * (2 * get("nope_dim") + get("rope_dim") + 2 * get("value_dim"))};
+  }
+  const auto gate = a.find("output_gate");
+  const double wide = get("head_dim"), asked = gate && gate->boolean() ? 2 * n : n;
+  return {3 * h + h, wide * (asked + 2 * std::max(get("kv_heads"), tp) + n)};
+}
+
+double adapters(const Node& model, const Node& run, const KernelPlace& place) {
+  if (place.adapter_ranks == 0) return 0;
+  const Node block = run.at("feed_forward");
+  const std::string kind = block.at("kind").text();
+  const double h = model.at("hidden").number(1), tp = static_cast<double>(place.tp);
+  Strips strips = strips_of_attention(run.at("attention"), h, tp);
+  const double dense = kind == "dense" ? number(block, "intermediate")
+                       : kind == "moe" ? number(block, "shared_intermediate")
+                                       : 0;
+  if (dense > 0) strips.shared += 3 * h, strips.split += 3 * dense;
+  double sum = strips.shared / (place.divided_adapters ? tp : 1) + strips.split / tp;
+  if (kind == "moe" && memory_constant("lora_experts", place.vllm) != 0) {
+    const bool spread = place.expert_ranks > 0;
+    const double here = number(block, "experts") / (spread ? static_cast<double>(place.expert_ranks) : 1);
+    sum += std::ceil(here) * 3 * (h + number(block, "intermediate") / (spread ? 1 : tp));
+  }
+  return place.adapter_ranks * plain_of(model) * sum;
+}
+
 }  // namespace
 
 double kept_bytes(const Node& model, const Node& run, const KernelPlace& place) {
@@ -99,7 +140,8 @@ double kept_bytes(const Node& model, const Node& run, const KernelPlace& place) 
   const double copies = attention.at("kind").text() == "mla" ? latent(model, attention, place) : 0;
   const double table =
       table_a_layer(model, place.vllm) ? number(model, "max_position") * rotating(attention) * plain_of(model) : 0;
-  return std::round(table + copies + (block.at("kind").text() == "moe" ? experts(model, block, place) : 0));
+  return std::round(table + copies + adapters(model, run, place) +
+                    (block.at("kind").text() == "moe" ? experts(model, block, place) : 0));
 }
 
 double rotary_bytes(const Node& model, const std::string& vllm) {

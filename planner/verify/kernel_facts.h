@@ -1,5 +1,5 @@
 // What an engine keeps because of its weights beyond them, recomputed from the document: copies of latent attention's
-// projections, mxfp4 experts as their kernel holds them, the table of rotary positions.
+// projections, mxfp4 experts as their kernel holds them, the table of rotary positions, room for LoRA adapters.
 #pragma once
 
 #include <string>
@@ -14,6 +14,8 @@ struct KernelPlace {
   std::int64_t expert_ranks = 0;        // over which whole experts are spread; 0 = each is divided over tp
   std::int64_t compute_capability = 0;  // 90 of a 9.0 card; 0 = not known
   std::string vllm;                     // "" = the newest
+  double adapter_ranks = 0;             // LoRA: adapters of one batch times their rank
+  bool divided_adapters = false;        // all their parts over tp
 };
 
 /// Beside a layer's weights on one rank. `run` is an entry of the model's `layers`.

@@ -11,7 +11,7 @@ namespace ppplan::verify {
 using input::Node;
 
 /// Scales and zero points included: nvfp4 one fp8 scale per 16 elements, int4 one fp16 scale and one 4-bit zero point
-/// per 128, int4-g32 one 16-bit scale per 32.
+/// per 128, int4-g32 one 16-bit scale per 32, int4-g32-zeros a zero point of 4 bits with it.
 double element_bytes(const Node& node) {
   static const std::map<std::string, double> known = {{"fp32", 4},
                                                       {"bf16", 2},
@@ -20,10 +20,11 @@ double element_bytes(const Node& node) {
                                                       {"int8", 1},
                                                       {"int4", 0.5 + 2.5 / 128},
                                                       {"int4-g32", 0.5 + 2.0 / 32},
+                                                      {"int4-g32-zeros", 0.5 + 2.5 / 32},
                                                       {"nvfp4", 0.5 + 1.0 / 16},
                                                       {"mxfp4", 0.5 + 1.0 / 32}};
   const auto found = known.find(node.text());
-  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, int4-g32, nvfp4 or mxfp4");
+  if (found == known.end()) node.fail("fp32, bf16, fp16, fp8, int8, int4, int4-g32, int4-g32-zeros, nvfp4 or mxfp4");
   return found->second;
 }
 

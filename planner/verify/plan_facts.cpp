@@ -116,6 +116,10 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
       plan.no_items = none("images") && none("videos");
       plan.whole_towers = encoder->at("data_parallel").boolean();
     }
+    if (const auto adapters = engine->find("adapters")) {
+      plan.adapter_ranks = static_cast<double>(count(*adapters, "count") * count(*adapters, "rank"));
+      plan.divided_adapters = adapters->at("fully_sharded").boolean();
+    }
     if (engine->find("kv_cache_memory_bytes")) plan.kv_cache_memory_bytes = bytes(*engine, "kv_cache_memory_bytes");
   }
   const auto list = inputs.find("corrections");
@@ -133,6 +137,8 @@ void read_kept(const Node& model, PlanFacts& plan) {
   plan.kept_bytes.clear();
   for (const StageFacts& stage : plan.stages) {
     KernelPlace place{plan.tp, plan.expert_parallel ? plan.tp * plan.dp : 0, 0, plan.vllm};
+    place.adapter_ranks = plan.adapter_ranks;
+    place.divided_adapters = plan.divided_adapters;
     if (plan.are_devices(stage))
       place.compute_capability =
           plan.input_devices[static_cast<std::size_t>(stage.devices.front().front())].compute_capability;

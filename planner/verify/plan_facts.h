@@ -90,8 +90,10 @@ struct PlanFacts {
   double vocabulary = 0;
   double element_bytes = 2;  // of an activation
   bool enforce_eager = false, expert_parallel = false, draft = false;
-  bool no_items = false;      // prompts bring neither images nor videos
-  bool whole_towers = false;  // every rank keeps all of the vision tower
+  double adapter_ranks = 0;       // adapters of one batch times their rank
+  bool divided_adapters = false;  // --fully-sharded-loras
+  bool no_items = false;          // prompts bring neither images nor videos
+  bool whole_towers = false;      // every rank keeps all of the vision tower
   std::optional<std::int64_t> kv_cache_memory_bytes;
   std::vector<CorrectionFacts> corrections;
   std::optional<FailureFacts> failure;

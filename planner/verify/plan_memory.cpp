@@ -37,9 +37,9 @@ std::int64_t total_weights(const StageFacts& stage) {
   return stage.weights_bytes + stage.embedding_bytes + stage.head_bytes + stage.tower_bytes + stage.draft_bytes;
 }
 
-/// Model runner V2 estimates no graphs.
+/// Model runner V2 has a rule of its own.
 bool graphs_in_budget(const PlanFacts& plan) {
-  return !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan) != 0;
+  return memory_constant(plan.runner_v2 ? "v2_cuda_graphs_in_budget" : "cuda_graphs_in_budget", plan) != 0;
 }
 
 Check budget_claim(const PlanFacts& plan) {
@@ -116,7 +116,8 @@ double graph_bytes(const PlanFacts& plan, const StageFacts& stage, double collec
         std::min(rule("gpt_oss_graph_tokens"), std::max(largest, static_cast<double>(plan.max_num_batched_tokens)));
   const double again = rule("cuda_graph_modes") > 1 ? sizes_up_to(std::min(sequences, largest), wide) : 0;
   const auto layers = static_cast<double>(stage.end_layer - stage.first_layer);
-  return rule("cuda_graph_base_bytes") + (graphs_in_budget(plan) ? rule("cuda_graph_estimate_bytes") : 0) +
+  return rule("cuda_graph_base_bytes") +
+         (graphs_in_budget(plan) && !plan.runner_v2 ? rule("cuda_graph_estimate_bytes") : 0) +
          layers * (sizes_up_to(largest, wide) + again) *
              (rule(plan.gpt_oss ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes") +
               rule("cuda_graph_driver_bytes") + collectives);

@@ -40,7 +40,7 @@ double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partiti
     moved.stages[s].end_layer = layer += partition[s];
   }
   const KvPool pool = kv_pool(moved);
-  const bool graphs = !plan.runner_v2 && memory_constant("cuda_graphs_in_budget", plan) != 0;
+  const bool graphs = memory_constant(plan.runner_v2 ? "v2_cuda_graphs_in_budget" : "cuda_graphs_in_budget", plan) != 0;
   const double base =
       memory_constant("cuda_graph_base_bytes", plan) + memory_constant("cuda_graph_estimate_bytes", plan);
   double least = std::numeric_limits<double>::infinity();

@@ -60,6 +60,8 @@ spec::Plan random_plan(Random& random) {
   plan.micro_batching.max_num_batched_tokens = std::max(plan.micro_batching.max_num_seqs, 512 << draw(random, 0, 5));
   plan.engine.enforce_eager = draw(random, 0, 1) == 1;
   plan.engine.expert_parallel = draw(random, 0, 3) == 0;
+  if (draw(random, 0, 3) == 0)
+    plan.engine.adapters = {draw(random, 1, 4), draw(random, 1, 64), draw(random, 0, 1) == 1};
   if (draw(random, 0, 3) == 0) plan.model.expert_dtype = spec::DType::mxfp4;
   if (draw(random, 0, 7) == 0) plan.engine.kv_cache_memory_bytes = std::int64_t{1} << draw(random, 24, 32);
   if (draw(random, 0, 3) == 0) plan.corrections.push_back({"kv", draw(random, -50, 400) * 1'000'000, 0, "log"});

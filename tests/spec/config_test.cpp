@@ -168,6 +168,9 @@ TEST(Config, ReadsQuantization) {
   EXPECT_EQ(weights(R"({"quant_method": "fp8"})"), DType::fp8);
   EXPECT_EQ(weights(R"({"quant_method": "awq", "bits": 4})"), DType::int4);
   EXPECT_EQ(weights(R"({"quant_method": "gptq", "bits": 4, "group_size": 32})"), DType::int4_g32);
+  EXPECT_EQ(weights(R"({"quant_method": "gptq", "bits": 4, "group_size": 32, "sym": false})"), DType::int4_g32_zeros);
+  EXPECT_EQ(weights(R"({"quant_method": "awq", "bits": 4, "group_size": 32})"), DType::int4_g32_zeros);
+  EXPECT_EQ(weights(R"({"quant_method": "awq", "bits": 4, "group_size": 32, "zero_point": false})"), DType::int4_g32);
   EXPECT_EQ(weights(R"({"quant_method": "gptq", "bits": 8, "group_size": -1})"), DType::int8);
   EXPECT_EQ(weights(R"({"quant_method": "modelopt", "quant_algo": "NVFP4"})"), DType::nvfp4);
   EXPECT_EQ(weights(R"({"quant_method": "modelopt", "quantization": {"quant_algo": "FP8"}})"), DType::fp8);

@@ -99,6 +99,14 @@ double utilization_of(const InputFlags& flags, const spec::ClusterSpec& cluster)
   return engines::vllm_defaults(version, cluster.devices.front()).gpu_memory_utilization;
 }
 
+/// vLLM keeps room for one adapter where --max-loras isn't said.
+spec::AdapterSettings adapters_of(const InputFlags& flags) {
+  if (!flags.lora) return {};
+  spec::AdapterSettings out = flags.adapters;
+  out.count = std::max(1, out.count);
+  return out;
+}
+
 spec::EngineSettings engine_of(const InputFlags& flags) {
   spec::EngineSettings out;
   out.block_size = positive(flags.block_size, out.block_size, "--block-size");
@@ -108,6 +116,7 @@ spec::EngineSettings engine_of(const InputFlags& flags) {
   out.generation = flags.generation;
   out.runner = flags.runner;
   out.encoder = flags.encoder;
+  out.adapters = adapters_of(flags);
   if (!flags.kv_cache_memory_bytes.empty())
     out.kv_cache_memory_bytes =
         static_cast<std::int64_t>(spec::parse_bytes(flags.kv_cache_memory_bytes, "--kv-cache-memory-bytes"));
@@ -213,6 +222,10 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
       ->check(CLI::PositiveNumber);
   app.add_flag("--encoder-data-parallel", flags.encoder.data_parallel,
                "the whole vision tower on every rank, as --mm-encoder-tp-mode data asks for it");
+  app.add_flag("--enable-lora", flags.lora, "room for LoRA adapters");
+  app.add_option("--max-loras", flags.adapters.count, "adapters of one batch")->check(CLI::Range(1, 1 << 16));
+  app.add_option("--max-lora-rank", flags.adapters.rank, "their largest rank")->check(CLI::Range(1, 1 << 16));
+  app.add_flag("--fully-sharded-loras", flags.adapters.fully_sharded, "every part of an adapter divided over ranks");
   app.add_flag("--enable-expert-parallel", flags.expert_parallel, "whole experts on each rank instead of slices");
   app.add_flag("--mtp", flags.draft,
                "speculation with the model's own draft layers, as --speculative-config with method mtp asks for it");

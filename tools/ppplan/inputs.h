@@ -30,6 +30,8 @@ struct InputFlags {
   bool enforce_eager = false, expert_parallel = false, draft = false;
   std::string generation, runner;  // of vLLM's engine and model runner, "" = its own choice
   spec::EncoderSettings encoder;
+  spec::AdapterSettings adapters;
+  bool lora = false;
   std::string kv_cache_memory_bytes;
   std::vector<std::string> calibrations;
 };

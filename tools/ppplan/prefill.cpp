@@ -18,11 +18,15 @@ constexpr std::pair<const char*, const char*> same[] = {
     {"--gpu-memory-utilization", "--gpu-memory-utilization"},
     {"--block-size", "--block-size"},
     {"--kv-cache-memory-bytes", "--kv-cache-memory-bytes"},
+    {"--max-loras", "--max-loras"},
+    {"--max-lora-rank", "--max-lora-rank"},
 };
 
 constexpr std::pair<const char*, const char*> switches[] = {
     {"--enforce-eager", "--enforce-eager"},
     {"--enable-expert-parallel", "--enable-expert-parallel"},
+    {"--enable-lora", "--enable-lora"},
+    {"--fully-sharded-loras", "--fully-sharded-loras"},
 };
 
 std::string value_of(const engines::ServeLine& line, const char* flag) {
