@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
+#include "exec/sample_statistics.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::tools {
@@ -37,9 +39,7 @@ std::uint64_t seed_of(std::uint64_t seed, int replica) { return seed + static_ca
 double median_makespan_s(const std::vector<traces::Timeline>& measured) {
   std::vector<double> seconds;
   for (const traces::Timeline& timeline : measured) seconds.push_back(traces::makespan_s(timeline));
-  std::ranges::sort(seconds);
-  const std::size_t half = seconds.size() / 2;
-  return seconds.size() % 2 == 1 ? seconds[half] : 0.5 * (seconds[half - 1] + seconds[half]);
+  return exec::quantile(std::move(seconds), 0.5);
 }
 
 std::vector<double> of_every_replica(exec::Group& everyone, const ReplicaPlace& place, double own) {
