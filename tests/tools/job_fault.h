@@ -22,6 +22,8 @@ struct Ending {
   bool fault_was_done = false;
   int left = 0;  // processes
 };
+/// How long such a run lasts without a fault, from the moment at which all of its ranks are there; measured once.
+double undisturbed_s(int stages);
 Ending run_with(const FaultyRun& run, double limit_s);
 
 /// It ends, no process is left, and where the run needed the rank, the status is 6 and every message names it.
