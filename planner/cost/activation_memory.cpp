@@ -205,6 +205,9 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
     peak = std::max(peak, kept + hidden + run);
   }
   out.compile_bytes = bytes(compile_bytes(plan, stage, rules, peak));
+  const double captured = workspace + forward * std::min(1.0, graph_tokens(plan, rules) / tokens);
+  const std::int64_t whole = out.forward_bytes + out.encoder_bytes + out.sampler_bytes;
+  out.idle_bytes = std::max<std::int64_t>(0, whole - std::max(bytes(captured), out.sampler_run_bytes));
   return out;
 }
 

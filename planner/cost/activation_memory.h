@@ -24,6 +24,7 @@
 //   compile   of a start-up that finds nothing compiled: the compiler runs the kernel that reads the embedding with
 //             inputs of its own, a table of the embedding's size E among them, so that the peak is E at least; since
 //             0.29 as much stays outside of PyTorch. Whether compiled graphs are cached isn't told: half is counted
+//   idle      all of these but what start-up runs after KV is allocated: the largest captured size, the sampler
 //   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... (before 0.12 eights all the
 //             way) up to min(2 max_num_seqs, 512), V0 up to max_num_seqs, V1 before 0.10 up to 512 (gpt-oss: 1,024),
 //             decode sizes up to max_num_seqs a second time; none with enforce_eager. Where the budget loses them it
@@ -44,6 +45,7 @@ struct ActivationMemory {
   std::int64_t encoder_bytes = 0;      // beyond the forward pass
   std::int64_t sampler_bytes = 0;      // beyond both
   std::int64_t sampler_run_bytes = 0;  // of the sampler's run alone
+  std::int64_t idle_bytes = 0;         // of all three, once graphs are captured, until a full batch of prompts comes
   std::int64_t compile_bytes = 0;      // what a start-up that compiles takes more than one that finds its graphs
   bool operator==(const ActivationMemory&) const = default;
 };

@@ -276,9 +276,10 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(wide));
   const Margin room{memory.kv_bytes - least_kv_bytes(plan, stage, layout, plan.max_model_len),
                     stated ? 0 : bytes(std::sqrt(inside)), memory.kv_uncertainty_bytes};
+  // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has none.
   const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
                        bytes(std::sqrt(beyond + (stated ? inside : 0))),
-                       bytes(std::sqrt(beyond + (stated ? wide : 0)))};
+                       bytes(std::sqrt(beyond + (stated ? wide : 0))) + activation.idle_bytes};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);
   return memory;

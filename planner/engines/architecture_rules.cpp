@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "planner/catalog/catalog.h"
+#include "planner/engines/scale_groups.h"
 #include "planner/engines/vllm_partition.h"
 #include "planner/engines/vllm_version.h"
 
@@ -61,9 +62,10 @@ std::string feed_forward_fault(const spec::FeedForward& block, int tp, bool expe
   return counted_fault(block.intermediate, "columns of each expert", tp);
 }
 
-std::string layer_fault(const spec::Layer& layer, int tp, bool expert_parallel) {
-  const std::string fault = attention_fault(layer.attention, tp);
-  return fault.empty() ? feed_forward_fault(layer.feed_forward, tp, expert_parallel) : fault;
+std::string layer_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel) {
+  std::string fault = attention_fault(layer.attention, tp);
+  if (fault.empty()) fault = feed_forward_fault(layer.feed_forward, tp, expert_parallel);
+  return fault.empty() && tp > 1 ? scale_group_fault(model, layer, tp, expert_parallel) : fault;
 }
 
 /// Stages without a layer that has experts, of a model that has such layers.
@@ -131,7 +133,7 @@ std::string pipeline_fault(const spec::ModelSpec& model, int stages, const std::
 std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel) {
   if (tp < 1) return "tensor parallelism of " + std::to_string(tp) + ", at least 1 is needed";
   for (const spec::Layer& layer : model.layers) {
-    const std::string fault = layer_fault(layer, tp, expert_parallel);
+    const std::string fault = layer_fault(model, layer, tp, expert_parallel);
     if (!fault.empty()) return fault;
   }
   return "";

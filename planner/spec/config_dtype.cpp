@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "planner/spec/model_limits.h"
 #include "planner/spec/module_patterns.h"
 
 namespace ppplan::spec {
@@ -95,6 +96,32 @@ ModulePatterns left_alone(const Node& config) {
   return out;
 }
 
+int group_length(const Node& node) { return static_cast<int>(node.integer(1, most_in_scale_group)); }
+
+/// [outputs, inputs]
+ScaleGroup block(const Node& lengths) {
+  const auto items = lengths.items();
+  if (items.size() != 2) lengths.fail("two lengths, of outputs and inputs");
+  return {group_length(items[1]), group_length(items[0])};
+}
+
+/// A group_size of -1 means that a scale serves the whole input, however it is cut.
+ScaleGroup along_inputs(const Node& stated) {
+  const auto length = stated.find("group_size");
+  if (!length || length->integer() <= 0) return {};
+  return {group_length(*length), 1};
+}
+
+/// Of the first group of compressed-tensors.
+ScaleGroup grouped(const Node& groups) {
+  for (const std::string& name : groups.keys()) {
+    const Node weights = groups.at(name).at("weights");
+    const auto structure = weights.find("block_structure");
+    return structure ? block(*structure) : along_inputs(weights);
+  }
+  return {};
+}
+
 DType single_format(const Node& config, const Node& method) {
   const std::string text = method.text();
   if (text == "fp8" || text == "fbgemm_fp8") return DType::fp8;
@@ -116,6 +143,14 @@ DType activation_dtype(const Node& config) {
   if (text == "float16" || text == "half" || text == "torch.float16") return DType::fp16;
   if (text == "float32" || text == "float" || text == "torch.float32") return DType::fp32;
   stated->fail("bfloat16, float16 or float32");
+}
+
+ScaleGroup scale_group(const Node& config) {
+  const auto quantization = config.find("quantization_config");
+  if (!quantization) return {};
+  if (const auto lengths = quantization->find("weight_block_size")) return block(*lengths);
+  const auto groups = quantization->find("config_groups");
+  return groups ? grouped(*groups) : along_inputs(*quantization);
 }
 
 WeightFormats weight_formats(const Node& config, DType activations, int layers) {

@@ -3,6 +3,7 @@
 
 #include "planner/input/document.h"
 #include "planner/spec/dtype.h"
+#include "planner/spec/model_spec.h"
 
 namespace ppplan::spec {
 
@@ -20,5 +21,8 @@ struct WeightFormats {
 /// What most of the `layers` leave alone (ignore, modules_to_not_convert, targets of the groups) keeps `activations`.
 /// Throws InputError for a method that is not known.
 WeightFormats weight_formats(const input::Node& config, DType activations, int layers);
+/// Of the same quantization_config: weight_block_size [outputs, inputs], a block_structure of compressed-tensors, or the
+/// group_size along the inputs.
+ScaleGroup scale_group(const input::Node& config);
 
 }  // namespace ppplan::spec

@@ -65,8 +65,9 @@ void set_formats(ModelSpec& model, const Node& config, const Node& text) {
   model.kv_dtype = activation_dtype(outer ? config : text);
   model.activation_dtype = model.kv_dtype;
   const bool nested = !config.find("quantization_config") && text.find("quantization_config");
-  const WeightFormats formats =
-      weight_formats(nested ? text : config, model.activation_dtype, static_cast<int>(model.layers.size()));
+  const Node& stated = nested ? text : config;
+  const WeightFormats formats = weight_formats(stated, model.activation_dtype, static_cast<int>(model.layers.size()));
+  model.scale_group = scale_group(stated);
   model.dtype = formats.dense;
   model.attention_dtype = formats.attention;
   model.expert_dtype = formats.experts;

@@ -222,6 +222,8 @@ Json to_json(const ModelSpec& model) {
   out["dtype"] = name(model.dtype);
   out["kv_dtype"] = name(model.kv_dtype);
   for (const auto& [key, member] : format_details) out[key] = name(model.*member);
+  if (model.scale_group != ScaleGroup{})
+    out["scale_group"] = {{"inputs", model.scale_group.inputs}, {"outputs", model.scale_group.outputs}};
   out["rope_theta"] = model.rope_theta;
   out["norm_epsilon"] = model.norm_epsilon;
   if (model.tower.parameters > 0)
@@ -252,6 +254,9 @@ ModelSpec model_from_json(const Node& node) {
   model.activation_dtype = model.dtype == DType::fp32 ? DType::fp32 : DType::bf16;
   for (const auto& [key, member] : format_details)
     if (const auto stated = node.find(key)) model.*member = dtype_from(*stated);
+  if (const auto group = node.find("scale_group"))
+    model.scale_group = {bounded(group->at("inputs"), 1, most_in_scale_group),
+                         bounded(group->at("outputs"), 1, most_in_scale_group)};
   if (const auto tower = node.find("tower")) model.tower = tower_from(*tower);
   model.layers = layers_from(node.at("layers"));
   if (model.layers.empty()) node.at("layers").fail("at least one layer");

@@ -14,6 +14,7 @@ inline constexpr int most_heads = 1 << 14;
 inline constexpr int most_head_dim = 1 << 14;
 inline constexpr int most_width = 1 << 22;
 inline constexpr int most_experts = 1 << 14;
+inline constexpr int most_in_scale_group = 1 << 20;
 inline constexpr int most_vocabulary = 1 << 26;
 inline constexpr int most_norms = 16;
 inline constexpr std::int64_t most_stated_bytes = std::int64_t{1} << 50;

@@ -86,9 +86,15 @@ bool ends_with(const std::string& name, const std::string& ending) {
   return name.size() > ending.size() && lower(name).ends_with(lower(ending));
 }
 
-/// In small letters, without endings that name a tuning: "llama-3.1-8b" of "Llama-3.1-8B-Instruct".
+std::string without_prefix(const std::string& name) {
+  for (const Node& prefix : endings("prefixes"))
+    if (name.starts_with(lower(prefix.text()))) return name.substr(prefix.text().size());
+  return name;
+}
+
+/// In small letters, without endings that name a tuning: "llama-3.1-8b" of "Meta-Llama-3.1-8B-Instruct".
 std::string untuned(const std::string& name) {
-  std::string out = lower(name);
+  std::string out = without_prefix(lower(name));
   for (bool again = true; again;) {
     again = false;
     for (const Node& ending : endings("tuning")) {
@@ -111,12 +117,18 @@ std::optional<std::pair<CatalogModel, std::string>> of_base(const std::string& b
       [&](const std::string& name) { return is_id(name) && untuned(without_organisation(name)) == plain; });
 }
 
-/// The longest ending of a quantization that the name has.
+bool is_of(const Node& row, const std::string& name) {
+  const auto organisation = row.find("organisation");
+  return !organisation || lower(name).starts_with(lower(organisation->text()) + "/");
+}
+
+/// The longest ending of a quantization that the name has; of equal ones the last, which names its organisation.
 std::optional<Node> quantization_of(const std::string& name) {
   std::optional<Node> out;
   for (const Node& row : endings("quantization")) {
     const std::string ending = row.at("ending").text();
-    if (ends_with(name, ending) && (!out || ending.size() > out->at("ending").text().size())) out = row;
+    if (ends_with(name, ending) && is_of(row, name) && (!out || ending.size() >= out->at("ending").text().size()))
+      out = row;
   }
   return out;
 }
@@ -208,7 +220,7 @@ std::optional<CatalogModel> catalog_model(const std::string& name) {
     found->first.notes.push_back(name + " as " + found->second + " (by its name)");
     return std::move(found->first);
   }
-  const auto row = quantization_of(base);
+  const auto row = quantization_of(name);
   return row ? quantized(name, *row) : std::nullopt;
 }
 

@@ -77,6 +77,7 @@ std::string_view name(FeedForwardKind kind) {
 void set_weight_dtype(ModelSpec& model, DType dtype) {
   model.dtype = model.attention_dtype = model.expert_dtype = dtype;
   model.stated.reset();
+  model.scale_group = {};
 }
 
 bool has_experts(const Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; }

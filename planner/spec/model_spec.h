@@ -103,6 +103,14 @@ struct StatedBytes {
   bool operator==(const StatedBytes&) const = default;
 };
 
+/// Weights of a quantized matrix that share a scale: a tensor-parallel rank's slice of the matrix has to hold whole
+/// groups of its inputs, and of its outputs. 1 where slices may end anywhere.
+struct ScaleGroup {
+  int inputs = 1;
+  int outputs = 1;
+  bool operator==(const ScaleGroup&) const = default;
+};
+
 struct ModelSpec {
   std::string name;          // as asked for: "llama70b", "org/model", a folder
   std::string architecture;  // "LlamaForCausalLM"
@@ -118,6 +126,7 @@ struct ModelSpec {
   DType attention_dtype = DType::bf16;   // of attention's matrices
   DType expert_dtype = DType::bf16;      // of the experts' matrices
   DType activation_dtype = DType::bf16;  // of norms, biases, routers, embedding, head, and of what travels
+  ScaleGroup scale_group;                // of the matrices that are not in activation_dtype
   Tower tower;
   std::vector<Layer> draft_layers;  // multi-token prediction; loaded only when speculation is asked for
   std::optional<StatedBytes> stated;

@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "planner/input/input_error.h"
 #include "planner/spec/config_dtype.h"
 
 namespace ppplan::spec {
@@ -10,6 +11,28 @@ WeightFormats formats(const char* quantization) {
   config["quantization_config"] = input::Json::parse(quantization);
   const input::Document document(config, "config.json");
   return weight_formats(document.root(), DType::bf16, 4);
+}
+
+ScaleGroup group(const char* quantization) {
+  input::Json config;
+  config["quantization_config"] = input::Json::parse(quantization);
+  const input::Document document(config, "config.json");
+  return scale_group(document.root());
+}
+
+TEST(ScaleGroup, IsABlockOfFp8OrRunsAlongTheInputs) {
+  EXPECT_EQ(group(R"({"quant_method": "fp8", "weight_block_size": [128, 64]})"), (ScaleGroup{64, 128}));
+  EXPECT_EQ(group(R"({"quant_method": "fp8", "weight_block_size": null})"), ScaleGroup{});
+  EXPECT_EQ(group(R"({"quant_method": "awq", "bits": 4, "group_size": 128})"), (ScaleGroup{128, 1}));
+  EXPECT_EQ(group(R"({"quant_method": "gptq", "bits": 4, "group_size": -1})"), ScaleGroup{});
+  EXPECT_EQ(group(R"({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights":
+      {"strategy": "block", "block_structure": [128, 128], "group_size": null}}}})"),
+            (ScaleGroup{128, 128}));
+  EXPECT_EQ(group(R"({"quant_method": "compressed-tensors", "config_groups": {"group_0": {"weights":
+      {"strategy": "group", "group_size": 32}}}})"),
+            (ScaleGroup{32, 1}));
+  EXPECT_THROW(group(R"({"quant_method": "fp8", "weight_block_size": [128]})"), input::InputError);
+  EXPECT_THROW(group(R"({"quant_method": "fp8", "weight_block_size": [128, 0]})"), input::InputError);
 }
 
 TEST(WeightFormats, Mxfp4IsOfExpertsAlone) {
