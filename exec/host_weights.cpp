@@ -77,6 +77,9 @@ std::string missing_part(const spec::Layer& layer) {
   if (a.output_bias) return "a bias of the attention's output";
   if (a.output_gate) return "an output gate";
   if (a.sinks) return "attention sinks";
+  if (a.shares_kv) return "keys and values of another layer";
+  if (a.value_is_key) return "values that are the keys";
+  if (layer.own_embedding > 0) return "an embedding of its own";
   if (f.kind == spec::FeedForwardKind::none) return "no feed-forward";
   if (f.shared_gate) return "a gate of the shared expert";
   if (f.router_bias) return "a router bias";

@@ -19,6 +19,7 @@ using spec::AttentionKind;
 using spec::FeedForwardKind;
 
 constexpr int hopper = 9, blackwell_servers = 10;  // majors of the compute capability
+constexpr double compressed_heads = 64;            // models/deepseek_v4/attention.py, get_padded_num_q_heads
 
 std::int64_t bytes(double value) { return static_cast<std::int64_t>(std::llround(value)); }
 
@@ -32,6 +33,9 @@ double attention_elements(const spec::Plan& plan, const spec::Attention& a, cons
       return 0;
     case AttentionKind::linear:
       return (4.0 * a.key_heads * a.key_head_dim + 5.0 * a.value_heads * a.value_head_dim) / tp;
+    case AttentionKind::compressed:
+      // Queries, and as many heads as the kernel takes at least, for their padded copy and for the output.
+      return (a.heads / tp + 2 * std::max(compressed_heads, a.heads / tp)) * a.head_dim;
     default:
       return (2.0 * a.heads / tp + 2.0 * std::max(1.0, a.kv_heads / tp)) * a.head_dim;
   }
@@ -77,6 +81,23 @@ double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const e
   return widest;
 }
 
+/// Vectors of [hidden] that a token has at once: of residuals one for each stream.
+double hidden_copies(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  const double one_stream = rules.value("forward_hidden_copies");
+  return 1 + (one_stream - 1) * plan.model.residual_streams +
+         (plan.parallel.tp > 1 ? rules.value("reduced_hidden_copies") : 0);
+}
+
+/// The layers' own embeddings are there for the whole pass; where they are made, rows and projection come beside them.
+/// On the last stage models with several streams keep a buffer of all of them.
+double own_bytes(const spec::Plan& plan, const spec::Stage& stage, double of_an_element) {
+  double width = 0;
+  for (const spec::Layer& layer : plan.model.layers) width += layer.own_embedding;
+  const bool last = stage.end_layer == static_cast<int>(plan.model.layers.size());
+  const double streams = last && plan.model.residual_streams > 1 ? plan.model.residual_streams : 0;
+  return of_an_element * ((stage.first_layer == 0 ? 3 : 1) * width + streams * plan.model.hidden);
+}
+
 bool is_last(const spec::Plan& plan, const spec::Stage& stage) {
   return stage.end_layer == static_cast<int>(plan.model.layers.size());
 }
@@ -113,7 +134,7 @@ double penalty_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) 
 /// `peak` of what the profile run takes when nothing is compiled in it.
 double compile_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules, double peak) {
   if (plan.engine.enforce_eager || stage.first_layer > 0) return 0;
-  const double table = static_cast<double>(spec::embedding_bytes(plan.model)) / plan.parallel.tp;
+  const double table = static_cast<double>(spec::token_table_bytes(plan.model)) / plan.parallel.tp;
   return rules.value("compile_peak_tables") * std::max(0.0, table - peak) + rules.value("compile_kept_tables") * table;
 }
 
@@ -180,10 +201,11 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   const double element = spec::bytes_per_element(plan.model.activation_dtype);
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double hidden = tokens * plan.model.hidden * element;
-  const double buffers = stage.first_layer > 0 ? rules.value("boundary_hidden_copies") * hidden : 0;
-  const double copies =
-      rules.value("forward_hidden_copies") + (plan.parallel.tp > 1 ? rules.value("reduced_hidden_copies") : 0);
-  const double forward = copies * hidden + element * widest_elements(plan, stage, rules);
+  const double boundary = tokens * static_cast<double>(spec::boundary_bytes_per_token(plan.model));
+  // What travels is hidden state and residual, which the constant counts as two.
+  const double buffers = stage.first_layer > 0 ? rules.value("boundary_hidden_copies") / 2 * boundary : 0;
+  const double forward = hidden_copies(plan, rules) * hidden + own_bytes(plan, stage, tokens * element) +
+                         element * widest_elements(plan, stage, rules);
   ActivationMemory out;
   const double workspace = library_workspace(plan, stage, rules);
   out.forward_bytes = bytes(forward + buffers + workspace);

@@ -27,6 +27,7 @@ Elements of_attention(const spec::Plan& plan, const spec::Attention& a) {
   const double hidden = plan.model.hidden;
   switch (a.kind) {
     case AttentionKind::none:
+    case AttentionKind::compressed:  // its model file takes no adapters
       return {};
     case AttentionKind::mla:
       return of_latent(a, hidden);

@@ -31,6 +31,13 @@ double latent_bytes(const spec::Plan& plan, const spec::Attention& a) {
   return sum;
 }
 
+/// Values that are keys have a matrix of their own in the engine, a copy of the keys'.
+double value_copy_bytes(const spec::Plan& plan, const spec::Attention& a) {
+  if (!a.value_is_key) return 0;
+  const double heads = std::max(1, a.kv_heads / plan.parallel.tp);
+  return plan.model.hidden * heads * a.head_dim * spec::bytes_per_element(plan.model.attention_dtype);
+}
+
 /// Experts of a rank and the width of each there.
 struct Held {
   double experts = 0, width = 0;
@@ -61,6 +68,7 @@ double expert_bytes(const spec::Plan& plan, const spec::FeedForward& f, const sp
 
 int rotary_dims(const spec::Attention& a) {
   if (a.kind == AttentionKind::mla) return a.rope_dim;
+  if (a.kind == AttentionKind::compressed) return a.rope_dim;
   return a.kind == AttentionKind::linear || a.kind == AttentionKind::none ? 0 : a.head_dim;
 }
 
@@ -78,7 +86,8 @@ bool own_tables(const spec::Plan& plan) {
 
 std::int64_t kernel_bytes(const spec::Plan& plan, const spec::Layer& layer, const spec::Device& device) {
   const double table = own_tables(plan) ? table_bytes(plan.model, rotary_dims(layer.attention)) : 0;
-  return bytes(latent_bytes(plan, layer.attention) + expert_bytes(plan, layer.feed_forward, device) + table);
+  return bytes(latent_bytes(plan, layer.attention) + value_copy_bytes(plan, layer.attention) +
+               expert_bytes(plan, layer.feed_forward, device) + table);
 }
 
 std::int64_t rotary_table_bytes(const spec::Plan& plan) {

@@ -139,10 +139,38 @@ PartTime linear_block(const Place& place, const spec::Attention& a, const BatchS
   return time += assumed(roofline_s(place.device, spec::DType::bf16, 8.0 * state * tokens, moved));
 }
 
+/// Compressed attention: all projections, the compressors', and queries over a window and the entries that are left of
+/// the rest.
+PartTime compressed_block(const Place& place, const spec::Attention& a, const BatchShape& shape) {
+  const double tokens = shape.tokens();
+  const int heads = std::max(1, a.heads / place.tp), hidden = place.model.hidden;
+  const int groups = std::max(1, a.output_groups / place.tp);
+  const spec::DType dtype = place.model.attention_dtype;
+  PartTime time = gemm(place, dtype, tokens, a.q_lora_rank + a.head_dim, hidden);
+  time += gemm(place, dtype, tokens, heads * a.head_dim, a.q_lora_rank);
+  time += gemm(place, dtype, tokens, a.output_rank, heads * a.head_dim);
+  time += gemm(place, dtype, tokens, hidden, groups * a.output_rank);
+  const double context = shape.past_tokens + 0.5 * (shape.new_tokens + 1);
+  const double joined = a.compress_ratio > 1 ? context / a.compress_ratio : 0;
+  if (a.compress_ratio > 1)
+    time += gemm(place, place.model.activation_dtype, tokens, 2 * (a.head_dim + a.index_dim), hidden);
+  double looked = joined;
+  if (a.index_heads > 0) {
+    const double scores = 2.0 * a.index_heads * a.index_dim * joined * tokens;
+    time += gemm(place, dtype, tokens, a.index_heads * a.index_dim, a.q_lora_rank);
+    time += assumed(roofline_s(place.device, spec::DType::fp8, scores, joined * shape.sequences * a.index_dim));
+    looked = std::min(joined, static_cast<double>(a.index_topk));
+  }
+  const double seen = looked + std::min(context, static_cast<double>(a.window));
+  const double bytes = seen * shape.sequences * (a.head_dim + a.rope_dim);
+  return time += assumed(roofline_s(place.device, spec::DType::bf16, 4.0 * heads * a.head_dim * seen * tokens, bytes));
+}
+
 PartTime attention_block(const Place& place, const spec::Attention& a, const BatchShape& shape) {
   if (a.kind == spec::AttentionKind::none) return {};
   if (a.kind == spec::AttentionKind::mla) return latent_block(place, a, shape);
   if (a.kind == spec::AttentionKind::linear) return linear_block(place, a, shape);
+  if (a.kind == spec::AttentionKind::compressed) return compressed_block(place, a, shape);
   PartTime time = head_projections(place, a, shape.tokens());
   return time += attention(place, a, shape);
 }

@@ -67,7 +67,8 @@ void add_weights(const spec::Plan& plan, const spec::Stage& stage, spec::StageMe
   if (stage.head && !(plan.model.tied_embedding && stage.embedding)) memory.head_bytes = head;
   if (stage.tower && !engines::leaves_tower_out(plan)) {
     const std::int64_t tower = spec::tower_bytes(plan.model);
-    memory.tower_bytes = plan.engine.encoder.data_parallel ? tower : share(plan, tower);
+    const bool whole = plan.engine.encoder.data_parallel || plan.model.tower.whole;
+    memory.tower_bytes = whole ? tower : share(plan, tower);
   }
   if (!plan.engine.draft || !is_last(plan, stage)) return;
   // Over several stages the drafter can't share the target's tables.

@@ -15,6 +15,8 @@ double attention_elements(const spec::Attention& a) {
       return 0;
     case AttentionKind::mla:
       return a.q_lora_rank + a.kv_lora_rank + a.rope_dim + 2 * q * (a.nope_dim + a.rope_dim + a.value_dim) + 2 * q;
+    case AttentionKind::compressed:
+      return a.q_lora_rank + a.head_dim + 2 * q * a.head_dim + 1.0 * a.output_groups * a.output_rank + 2 * q;
     case AttentionKind::linear: {
       const double keys = 1.0 * a.key_heads * a.key_head_dim, values = 1.0 * a.value_heads * a.value_head_dim;
       return 2 * (2 * keys + values) + 2 * values;

@@ -47,6 +47,8 @@ std::string attention_fault(const spec::Attention& attention, int tp) {
     return keys.empty() ? counted_fault(attention.value_heads, "value heads of linear attention", tp) : keys;
   }
   const std::string heads = counted_fault(attention.heads, "attention heads", tp);
+  if (attention.kind == AttentionKind::compressed && heads.empty())
+    return counted_fault(attention.output_groups, "groups of the output", tp);
   if (!heads.empty() || attention.kind == AttentionKind::mla) return heads;
   if (!divides_kv_heads(attention.kv_heads, tp))
     return not_divisible(std::to_string(attention.kv_heads) + " KV heads", tp);
@@ -102,6 +104,20 @@ std::string refusal(const spec::ModelSpec& model, const std::string& version) {
   return "";
 }
 
+/// A layer that reads another one's keys and values finds them on its own rank alone.
+std::string sharing_fault(const spec::ModelSpec& model, const std::vector<int>& partition) {
+  std::size_t first = 0;
+  for (std::size_t s = 0; s < partition.size(); ++s) {
+    const std::size_t end = first + static_cast<std::size_t>(partition[s]);
+    for (std::size_t l = first; l < end; ++l)
+      if (const std::size_t source = spec::kv_layer(model, l); source < first)
+        return "stage " + std::to_string(s) + " has layer " + std::to_string(l) +
+               ", which reads the keys and values of layer " + std::to_string(source) + " on an earlier stage";
+    first = end;
+  }
+  return "";
+}
+
 }  // namespace
 
 Holdings holdings(const spec::ModelSpec& model, int stage, int stages, bool draft) {
@@ -145,6 +161,7 @@ std::string partition_fault(const spec::ModelSpec& model, const std::vector<int>
   if (partition.size() > 1 && partition.front() < least_first_stage(model))
     return "stage 0 has " + std::to_string(partition.front()) + " layers, " + model.architecture + " needs at least " +
            std::to_string(least_first_stage(model)) + " there: its vision tower feeds them";
+  if (const std::string sharing = sharing_fault(model, partition); !sharing.empty()) return sharing;
   if (word(model, "stage_without_experts", "refused") != "refused") return "";
   const auto without = stages_without_experts(model, partition);
   if (without.empty()) return "";
@@ -157,6 +174,15 @@ std::vector<std::string> partition_warnings(const spec::ModelSpec& model, const 
   if (!partition_fault(partition).empty() || word(model, "stage_without_experts", "refused") != "warned") return out;
   for (const std::size_t stage : stages_without_experts(model, partition))
     out.push_back("stage " + std::to_string(stage) + " has no layer with experts: vLLM warns and goes on");
+  return out;
+}
+
+std::vector<bool> allowed_cuts(const spec::ModelSpec& model) {
+  const auto shares = [](const spec::Layer& layer) { return layer.attention.shares_kv; };
+  if (std::none_of(model.layers.begin(), model.layers.end(), shares)) return {};
+  std::vector<bool> out(model.layers.size(), true);
+  for (std::size_t l = 0; l < model.layers.size(); ++l)
+    for (std::size_t cut = spec::kv_layer(model, l) + 1; cut <= l; ++cut) out[cut] = false;
   return out;
 }
 

@@ -31,11 +31,14 @@ std::string pipeline_fault(const spec::ModelSpec& model, int stages, const std::
 /// Why `tp` can't divide this model ("64 attention heads are not divisible by 6"); "" when it can. Fewer KV heads than
 /// ranks are replicated. With expert parallelism whole experts are spread, so their width may be anything.
 std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel = false);
-/// Why vLLM can't run this model cut so: an empty stage, one without experts where the model file wants them, a first
-/// stage that lacks layers which the tower feeds; "" when it can. `partition` sums to the model's layers.
+/// Why vLLM can't run this model cut so (an empty stage, one without wanted experts, a first stage without layers that
+/// the tower feeds, a layer away from the one it shares KV with); "" when it can. `partition` sums to the layers.
 std::string partition_fault(const spec::ModelSpec& model, const std::vector<int>& partition);
 /// What vLLM only warns of, one sentence each.
 std::vector<std::string> partition_warnings(const spec::ModelSpec& model, const std::vector<int>& partition);
+/// Stages may begin at these layers: at [l] where no layer from l on reads keys and values of an earlier one. Empty =
+/// everywhere.
+std::vector<bool> allowed_cuts(const spec::ModelSpec& model);
 /// Layers that the first stage of a pipeline needs at least.
 int least_first_stage(const spec::ModelSpec& model);
 

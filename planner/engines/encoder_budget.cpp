@@ -64,6 +64,7 @@ Items items_of(const spec::Plan& plan, const Node& data, const MemoryRules& rule
   const auto timed = data.find("timed_video");
   if (data.at("video").boolean()) out.video = video_item(plan, image, rules);
   if (timed) out.video = timed_item(plan, *timed, rules);
+  if (const auto fixed = data.find("video_tokens")) out.video = {fixed->integer(1), data.at("video_made").integer(1)};
   return out;
 }
 

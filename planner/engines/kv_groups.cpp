@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "planner/engines/kv_slabs.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::engines {
@@ -27,7 +28,9 @@ struct Bucket {
   std::vector<int> layers;
 };
 
-bool keeps(const spec::Layer& layer) { return layer.attention.kind != AttentionKind::none; }
+bool keeps(const spec::Layer& layer) {
+  return layer.attention.kind != AttentionKind::none && !layer.attention.shares_kv;
+}
 bool is_linear(const spec::Layer& layer) { return layer.attention.kind == AttentionKind::linear; }
 
 struct Keeping {
@@ -119,7 +122,7 @@ bool same_type(const std::vector<Bucket>& buckets) {
 }
 
 KvGroup group_of(const Kept& kept, std::vector<int> layers) {
-  return {kept.kind, kept.window, kept.block_tokens, std::move(layers)};
+  return {kept.kind, kept.window, kept.block_tokens, std::move(layers), {}};
 }
 
 std::vector<KvGroup> cut(const std::vector<Bucket>& buckets, double even_groups) {
@@ -188,13 +191,17 @@ KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int s
   const MemoryRules& rules = memory_rules(version);
   const bool whole = !rules.is("kv_groups") || (stages > 1 && !rules.is("kv_groups_over_stages"));
   const std::vector<spec::Layer> layers = all_layers(model, with_draft);
+  KvLayout layout;
+  layout.window_of_every_batch = rules.is("kv_window_of_every_batch");
+  layout.capacity_by_requests = rules.is("kv_capacity_by_requests");
+  if (keeps_slabs(layers)) {
+    fill_slabs(layout, layers, rules);
+    return layout;
+  }
   const int block = hybrid_block_tokens(model, layers, tp, block_tokens, rules);
   std::vector<Kept> kept;
   for (const spec::Layer& layer : layers)
     kept.push_back(keeps(layer) ? kept_by(model, layer, {tp, block, whole}, rules) : Kept{.page_bytes = 0});
-  KvLayout layout;
-  layout.window_of_every_batch = rules.is("kv_window_of_every_batch");
-  layout.capacity_by_requests = rules.is("kv_capacity_by_requests");
   fill_groups(layout, kept, rules.value("kv_even_groups"));
   for (const Kept& it : kept) layout.page_bytes.push_back(it.page_bytes);
   return layout;
@@ -223,6 +230,7 @@ std::int64_t common_page(const KvLayout& layout) {
 }  // namespace
 
 std::int64_t block_bytes(const KvLayout& layout, int first, int end) {
+  if (layout.slab != Slab::none) return slab_bytes(layout, first, end);
   if (layout.same_page) return common_page(layout) * group_size(layout, first, end);
   std::int64_t sum = 0;
   for (int l = first; l < end; ++l) sum += layout.page_bytes[static_cast<std::size_t>(l)];

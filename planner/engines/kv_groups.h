@@ -15,6 +15,7 @@
 //     linear           1, its state
 // Pages of linear layers: attention's block grows in steps of 16 tokens (128 with latent attention) until its page
 // holds the state, whose page is padded to it.
+// Layers that share another's keys and values keep nothing. Compressed attention: kv_slabs.h.
 // Source: vllm/v1/core/kv_cache_utils.py and vllm/platforms/interface.py at 017e9f4448 (2026-08-17); what earlier
 // versions do differently is in planner/catalog/data/memory.json.
 #pragma once
@@ -28,20 +29,32 @@
 
 namespace ppplan::engines {
 
+/// A page of a layer that keeps several kinds of them.
+struct KvPage {
+  int layer = 0;
+  std::int64_t bytes = 0;
+  bool operator==(const KvPage&) const = default;
+};
+
 struct KvGroup {
   spec::AttentionKind kind = spec::AttentionKind::gqa;  // gqa for mla too: the whole context
   int window = 0;                                       // of sliding window and chunked
   int block_tokens = 16;
-  std::vector<int> layers;  // ascending; draft layers follow the model's
+  std::vector<int> layers;    // ascending; draft layers follow the model's
+  std::vector<KvPage> pages;  // of compressed attention; the others' are the layout's
   bool operator==(const KvGroup&) const = default;
 };
+
+/// How pages of several sizes make a block (kv_slabs.h); none: they are made equal.
+enum class Slab { none, tuples, sizes, dense };
 
 struct KvLayout {
   std::vector<KvGroup> groups;           // none: the model keeps nothing
   std::vector<std::int64_t> page_bytes;  // [layer], draft layers behind the model's; 0 = keeps nothing
-  bool same_page = true;                 // false: one group, a block is the sum of its layers' pages
-  bool window_of_every_batch = true;     // tokens in flight are those of all batches, not of one
-  bool capacity_by_requests = true;      // how the server's log counts tokens
+  bool same_page = true;                 // false: one group, a block is the sum of its layers' pages; or slabs
+  Slab slab = Slab::none;
+  bool window_of_every_batch = true;  // tokens in flight are those of all batches, not of one
+  bool capacity_by_requests = true;   // how the server's log counts tokens
 };
 
 /// Elements of a head's key, and of its value, in versions that keep latent attention as ordinary heads; 0 where the

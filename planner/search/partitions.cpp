@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "planner/engines/architecture_rules.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/search/kv_capacity.h"
 #include "planner/search/least_pass.h"
@@ -85,7 +86,14 @@ void add_thorough(Partitions& all, const Question& question, const spec::Plan& p
 
 std::vector<int> first_partition(const Question& question, int stages) {
   if (question.request.partition) return *question.request.partition;
-  return engines::default_partition(question.vllm, question.layers, stages);
+  std::vector<int> usual = engines::default_partition(question.vllm, question.layers, stages);
+  const std::vector<bool> cuts = engines::allowed_cuts(question.request.model);
+  if (stages == 1 || cuts.empty() || engines::partition_fault(question.request.model, usual).empty()) return usual;
+  const auto last = static_cast<int>(std::find(cuts.rbegin(), cuts.rend(), true).base() - cuts.begin()) - 1;
+  if (last < stages - 1) return usual;
+  std::vector<int> out = engines::default_partition(question.vllm, last, stages - 1);
+  out.push_back(question.layers - last);
+  return out;
 }
 
 std::vector<int> fitting_partition(const Question& question, const spec::Plan& plan) {

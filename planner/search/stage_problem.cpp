@@ -10,6 +10,7 @@
 #include "planner/cost/link_costs.h"
 #include "planner/cost/memory_account.h"
 #include "planner/cost/rates.h"
+#include "planner/engines/architecture_rules.h"
 
 namespace ppplan::search {
 
@@ -109,6 +110,7 @@ PartitionProblem memory_problem(const spec::Plan& plan) {
   const std::size_t layers = plan.model.layers.size();
   problem.layer_s.emplace_back(layers, 0.0);
   problem.kind.assign(plan.stages.size(), 0);
+  problem.cut_allowed = engines::allowed_cuts(plan.model);
   for (std::size_t l = 0; l < layers; ++l) {
     const bool same = l > 0 && !plan.model.stated && plan.model.layers[l] == plan.model.layers[l - 1];
     problem.layer_bytes.push_back(same ? problem.layer_bytes.back() : layer_bytes(plan, layout, static_cast<int>(l)));

@@ -170,6 +170,9 @@ WeightFormats weight_formats(const Node& config, DType activations, int layers) 
   out.experts = format(ModuleKind::experts);
   // mxfp4 of gpt-oss is a format of experts alone.
   if (method.text() == "mxfp4") return out;
+  // DeepSeek-V4 says beside a method for all other matrices that its experts are in 4 bits.
+  const auto experts = config.find("expert_dtype");
+  if (experts && experts->text() == "fp4" && out.experts == DType::fp8) out.experts = DType::mxfp4;
   out.dense = format(ModuleKind::dense);
   out.attention = format(ModuleKind::attention);
   return out;

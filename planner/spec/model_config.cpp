@@ -39,19 +39,38 @@ bool is_tied(const Node& outer, const Node& text, const ConfigFields& fields) {
   return fields.flag("tie_word_embeddings");
 }
 
+/// As vLLM looks for it: some configs state it under the tokenizer's name.
+int longest_of(const ConfigFields& config) {
+  const auto other = config.find("model_max_length");
+  return (other && !config.find("max_position_embeddings") ? *other : config.at("max_position_embeddings")).count();
+}
+
+/// Rows of the table of the layers' own embeddings; the vocabulary's where the config does not say.
+int own_rows(const ConfigFields& config, const Family& family, const ModelSpec& model) {
+  if (model.layers.front().own_embedding == 0) return 0;
+  return config.count_or(family.word("own_vocabulary", ""), model.vocabulary, 1, most_vocabulary);
+}
+
 std::vector<Layer> layers_from(const ConfigFields& config, const Family& family, int hidden) {
   const int count = config.count("num_hidden_layers", 1, most_layers);
   const auto attention = read_attention(config, family, count, hidden);
   const auto blocks = read_feed_forward(config, family, count);
-  const auto norms = family.rules.find("norms");
+  const auto norms = family.rules.find("norms"), more = family.rules.find("expert_norms");
+  const int own = config.count_or(family.word("own_embedding", ""), 0, 0, most_hidden);
   std::vector<Layer> out;
-  for (std::size_t i = 0; i < attention.size(); ++i)
-    out.push_back({attention[i], blocks[i], norms ? norms->count() : 2});
+  for (std::size_t i = 0; i < attention.size(); ++i) {
+    const bool experts = blocks[i].kind == FeedForwardKind::moe;
+    out.push_back({attention[i], blocks[i], (norms ? norms->count() : 2) + (experts && more ? more->count() : 0), own});
+  }
   return out;
 }
 
-/// Multi-token prediction repeats the last layer's kind.
-std::vector<Layer> draft_from(const ConfigFields& config, const Family& family, const Layer& last) {
+/// Multi-token prediction repeats the last layer's kind; beside compressed attention it has the window alone.
+std::vector<Layer> draft_from(const ConfigFields& config, const Family& family, Layer last) {
+  if (last.attention.kind == AttentionKind::compressed) {
+    last.attention.compress_ratio = 1;
+    last.attention.index_heads = last.attention.index_dim = last.attention.index_topk = 0;
+  }
   const auto names = family.rules.find("draft");
   if (!names) return {};
   for (const Node& name : names->items())
@@ -88,7 +107,9 @@ ModelSpec model_from_config(const Node& config, const std::string& name) {
   model.layers = layers_from(fields, family, model.hidden);
   model.vocabulary = fields.count("vocab_size", 1, most_vocabulary);
   model.tied_embedding = is_tied(config, text, fields);
-  model.max_position = fields.at("max_position_embeddings").count();
+  model.layer_vocabulary = own_rows(fields, family, model);
+  model.residual_streams = fields.count_or(family.word("streams", ""), 1, 1, most_streams);
+  model.max_position = longest_of(fields);
   model.draft_layers = draft_from(fields, family, model.layers.back());
   set_formats(model, config, text);
   model.rope_theta = rope_theta_of(fields);

@@ -40,6 +40,20 @@ constexpr Count linear_counts[] = {{"key_heads", &Attention::key_heads, 1, most_
                                    {"value_head_dim", &Attention::value_head_dim, 1, most_head_dim},
                                    {"conv_kernel", &Attention::conv_kernel, 1, most_head_dim},
                                    {"state_bytes_per_element", &Attention::state_bytes_per_element, 1, 8}};
+constexpr Count compressed_counts[] = {{"heads", &Attention::heads, 1, most_heads},
+                                       {"head_dim", &Attention::head_dim, 1, most_head_dim},
+                                       {"rope_dim", &Attention::rope_dim, 0, most_head_dim},
+                                       {"q_lora_rank", &Attention::q_lora_rank, 1, most_hidden},
+                                       {"output_rank", &Attention::output_rank, 1, most_hidden},
+                                       {"output_groups", &Attention::output_groups, 1, most_heads},
+                                       {"compress_ratio", &Attention::compress_ratio, 1, most_width},
+                                       {"index_heads", &Attention::index_heads, 0, most_heads},
+                                       {"index_dim", &Attention::index_dim, 0, most_head_dim},
+                                       {"index_topk", &Attention::index_topk, 0, most_width}};
+/// Written where they are not 0, so that documents without them stay as they were.
+constexpr Count rare_linear_counts[] = {{"gate_rank", &Attention::gate_rank, 0, most_hidden}};
+constexpr Switch rare_head_switches[] = {{"shares_kv", &Attention::shares_kv},
+                                         {"value_is_key", &Attention::value_is_key}};
 constexpr Switch head_switches[] = {{"qkv_bias", &Attention::qkv_bias},
                                     {"qk_norm", &Attention::qk_norm},
                                     {"qk_norm_all_heads", &Attention::qk_norm_all_heads},
@@ -51,6 +65,7 @@ std::span<const Count> counts_of(AttentionKind kind) {
   if (kind == AttentionKind::none) return {};
   if (kind == AttentionKind::mla) return mla_counts;
   if (kind == AttentionKind::linear) return linear_counts;
+  if (kind == AttentionKind::compressed) return compressed_counts;
   return head_counts;
 }
 
@@ -59,7 +74,17 @@ std::span<const Switch> switches_of(AttentionKind kind) {
   return heads ? std::span<const Switch>(head_switches) : std::span<const Switch>();
 }
 
-bool has_window(AttentionKind kind) { return kind == AttentionKind::sliding_window || kind == AttentionKind::chunked; }
+std::span<const Count> rare_counts_of(AttentionKind kind) {
+  return kind == AttentionKind::linear ? std::span<const Count>(rare_linear_counts) : std::span<const Count>();
+}
+
+std::span<const Switch> rare_switches_of(AttentionKind kind) {
+  return switches_of(kind).empty() ? std::span<const Switch>() : std::span<const Switch>(rare_head_switches);
+}
+
+bool has_window(AttentionKind kind) {
+  return kind == AttentionKind::sliding_window || kind == AttentionKind::chunked || kind == AttentionKind::compressed;
+}
 
 template <typename Kind>
 Kind kind_from(const Node& node, std::initializer_list<Kind> kinds) {
@@ -84,6 +109,10 @@ Json attention_json(const Attention& attention) {
   for (const Count& count : counts_of(attention.kind)) out[count.name] = attention.*count.member;
   if (has_window(attention.kind)) out["window"] = attention.window;
   for (const Switch& item : switches_of(attention.kind)) out[item.name] = attention.*item.member;
+  for (const Count& count : rare_counts_of(attention.kind))
+    if (attention.*count.member > 0) out[count.name] = attention.*count.member;
+  for (const Switch& item : rare_switches_of(attention.kind))
+    if (attention.*item.member) out[item.name] = true;
   return out;
 }
 
@@ -99,6 +128,7 @@ Json feed_forward_json(const FeedForward& block) {
   out["shared_gate"] = block.shared_gate;
   out["router_bias"] = block.router_bias;
   out["expert_bias"] = block.expert_bias;
+  if (block.hashed) out["hashed"] = true;
   return out;
 }
 
@@ -112,6 +142,7 @@ Json layers_json(const std::vector<Layer>& layers) {
     item["attention"] = attention_json(run->attention);
     item["feed_forward"] = feed_forward_json(run->feed_forward);
     item["norms"] = run->norms;
+    if (run->own_embedding > 0) item["own_embedding"] = run->own_embedding;
     out.push_back(item);
     run = end;
   }
@@ -121,11 +152,14 @@ Json layers_json(const std::vector<Layer>& layers) {
 Attention attention_from(const Node& node) {
   using enum AttentionKind;
   Attention out;
-  out.kind = kind_from(node.at("kind"), {gqa, sliding_window, chunked, mla, linear, none});
+  out.kind = kind_from(node.at("kind"), {gqa, sliding_window, chunked, mla, linear, compressed, none});
   for (const Count& count : counts_of(out.kind))
     out.*count.member = bounded(node.at(count.name), count.low, count.high);
   if (has_window(out.kind)) out.window = node.at("window").count();
+  for (const Count& count : rare_counts_of(out.kind))
+    if (const auto stated = node.find(count.name)) out.*count.member = bounded(*stated, count.low, count.high);
   for (const Switch& item : switches_of(out.kind)) out.*item.member = flag(node, item.name);
+  for (const Switch& item : rare_switches_of(out.kind)) out.*item.member = flag(node, item.name);
   if (out.kv_heads > 0 && out.heads % out.kv_heads != 0)
     node.at("kv_heads").fail("a divisor of " + std::to_string(out.heads) + " heads");
   return out;
@@ -144,12 +178,14 @@ FeedForward feed_forward_from(const Node& node) {
   out.shared_gate = flag(node, "shared_gate");
   out.router_bias = flag(node, "router_bias");
   out.expert_bias = flag(node, "expert_bias");
+  out.hashed = flag(node, "hashed");
   return out;
 }
 
 Layer layer_from(const Node& item) {
   Layer layer{attention_from(item.at("attention")), feed_forward_from(item.at("feed_forward"))};
   if (const auto norms = item.find("norms")) layer.norms = bounded(*norms, 0, most_norms);
+  if (const auto own = item.find("own_embedding")) layer.own_embedding = bounded(*own, 0, most_hidden);
   return layer;
 }
 
@@ -193,7 +229,7 @@ StatedBytes stated_from(const Node& node, std::size_t layers) {
 }
 
 Tower tower_from(const Node& node) {
-  Tower out{node.at("parameters").integer(0, most_stated_bytes), flag(node, "assumed")};
+  Tower out{node.at("parameters").integer(0, most_stated_bytes), flag(node, "assumed"), flag(node, "whole")};
   if (const auto layers = node.find("deepstack_layers")) out.deepstack_layers = bounded(*layers, 0, most_layers);
   return out;
 }
@@ -218,6 +254,8 @@ Json to_json(const ModelSpec& model) {
   out["hidden"] = model.hidden;
   out["vocabulary"] = model.vocabulary;
   out["tied_embedding"] = model.tied_embedding;
+  if (model.layer_vocabulary > 0) out["layer_vocabulary"] = model.layer_vocabulary;
+  if (model.residual_streams > 1) out["residual_streams"] = model.residual_streams;
   out["max_position"] = model.max_position;
   out["dtype"] = name(model.dtype);
   out["kv_dtype"] = name(model.kv_dtype);
@@ -230,6 +268,7 @@ Json to_json(const ModelSpec& model) {
     out["tower"] = {{"parameters", model.tower.parameters},
                     {"assumed", model.tower.assumed},
                     {"deepstack_layers", model.tower.deepstack_layers}};
+  if (model.tower.parameters > 0 && model.tower.whole) out["tower"]["whole"] = true;
   out["layers"] = layers_json(model.layers);
   if (!model.draft_layers.empty()) out["draft_layers"] = layers_json(model.draft_layers);
   if (model.stated) out["stated"] = stated_json(*model.stated);
@@ -244,6 +283,8 @@ ModelSpec model_from_json(const Node& node) {
   model.hidden = bounded(node.at("hidden"), 1, most_hidden);
   model.vocabulary = bounded(node.at("vocabulary"), 1, most_vocabulary);
   model.tied_embedding = node.at("tied_embedding").boolean();
+  if (const auto rows = node.find("layer_vocabulary")) model.layer_vocabulary = bounded(*rows, 1, most_vocabulary);
+  if (const auto count = node.find("residual_streams")) model.residual_streams = bounded(*count, 1, most_streams);
   model.max_position = node.at("max_position").count();
   model.dtype = dtype_from(node.at("dtype"));
   model.kv_dtype = dtype_from(node.at("kv_dtype"));

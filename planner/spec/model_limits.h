@@ -17,6 +17,7 @@ inline constexpr int most_experts = 1 << 14;
 inline constexpr int most_in_scale_group = 1 << 20;
 inline constexpr int most_vocabulary = 1 << 26;
 inline constexpr int most_norms = 16;
+inline constexpr int most_streams = 64;
 inline constexpr std::int64_t most_stated_bytes = std::int64_t{1} << 50;
 inline constexpr double most_parameters = 1e17;
 

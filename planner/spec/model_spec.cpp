@@ -53,11 +53,20 @@ double seen(const Attention& attention, double context) {
   return context;
 }
 
+/// The window, and the entries of the rest or those that the indexer leaves of them.
+double compressed_flops(const Attention& a, double context) {
+  const double entries = a.compress_ratio > 1 ? context / a.compress_ratio : 0;
+  const double chosen = a.index_topk > 0 ? std::min(entries, static_cast<double>(a.index_topk)) : entries;
+  const double window = std::min(context, static_cast<double>(a.window));
+  return 4.0 * a.heads * a.head_dim * (window + chosen) + 2.0 * a.index_heads * a.index_dim * entries;
+}
+
 /// Scores and values of one token over `context` tokens; a linear layer updates and reads its state instead.
 double attention_flops(const Attention& a, double context) {
   const double tokens = seen(a, context);
   if (a.kind == AttentionKind::none) return 0;
   if (a.kind == AttentionKind::linear) return 8.0 * a.value_heads * a.key_head_dim * a.value_head_dim;
+  if (a.kind == AttentionKind::compressed) return compressed_flops(a, context);
   if (a.kind != AttentionKind::mla) return 4.0 * a.heads * a.head_dim * tokens;
   return 2.0 * a.heads * (2.0 * a.kv_lora_rank + a.rope_dim) * tokens + 2.0 * a.index_heads * a.index_dim * context;
 }
@@ -65,7 +74,8 @@ double attention_flops(const Attention& a, double context) {
 }  // namespace
 
 std::string_view name(AttentionKind kind) {
-  constexpr std::array<std::string_view, 6> names = {"gqa", "sliding_window", "chunked", "mla", "linear", "none"};
+  constexpr std::array<std::string_view, 7> names = {"gqa",    "sliding_window", "chunked", "mla",
+                                                     "linear", "compressed",     "none"};
   return names[static_cast<std::size_t>(kind)];
 }
 
@@ -86,7 +96,16 @@ bool has_experts(const ModelSpec& model) {
   return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return has_experts(layer); });
 }
 
-std::int64_t embedding_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }
+std::int64_t layer_table_parameters(const ModelSpec& model) {
+  std::int64_t width = 0;
+  int one = 0;
+  for (const Layer& layer : model.layers) width += layer.own_embedding, one = std::max(one, layer.own_embedding);
+  return width * (wide(model.layer_vocabulary) + model.hidden) + one;
+}
+
+std::int64_t embedding_parameters(const ModelSpec& model) {
+  return wide(model.vocabulary) * model.hidden + layer_table_parameters(model);
+}
 
 std::int64_t head_parameters(const ModelSpec& model) { return wide(model.vocabulary) * model.hidden; }
 
@@ -124,6 +143,10 @@ std::int64_t embedding_bytes(const ModelSpec& model) {
   return plain_bytes(model, embedding_parameters(model));
 }
 
+std::int64_t token_table_bytes(const ModelSpec& model) {
+  return std::max<std::int64_t>(0, embedding_bytes(model) - plain_bytes(model, layer_table_parameters(model)));
+}
+
 std::int64_t head_bytes(const ModelSpec& model) {
   if (model.stated && model.stated->head_bytes > 0) return model.stated->head_bytes;
   return plain_bytes(model, head_parameters(model));
@@ -146,7 +169,9 @@ std::int64_t draft_bytes(const ModelSpec& model, const Sharding& sharding) {
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int tp) {
   const Attention& a = layer.attention;
   const double element = bytes_per_element(model.kv_dtype);
-  if (a.kind == AttentionKind::linear || a.kind == AttentionKind::none) return 0;
+  if (a.kind == AttentionKind::linear || a.kind == AttentionKind::none || a.shares_kv) return 0;
+  if (a.kind == AttentionKind::compressed)
+    return (entry_bytes(layer) + indexer_bytes_per_token(layer) + a.compress_ratio - 1) / a.compress_ratio;
   if (a.kind == AttentionKind::mla) {
     const bool packed = a.index_heads > 0 && model.kv_dtype == DType::fp8;
     const double latent = packed ? a.kv_lora_rank + 4 * std::ceil(a.kv_lora_rank / 128.0) + 2.0 * a.rope_dim
@@ -158,8 +183,24 @@ std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int 
 
 std::int64_t indexer_bytes_per_token(const Layer& layer) {
   const Attention& a = layer.attention;
-  if (a.kind != AttentionKind::mla || a.index_heads == 0) return 0;
+  if (a.index_heads == 0) return 0;
   return wide(a.index_dim) + 4 * ((wide(a.index_dim) + 127) / 128);
+}
+
+std::int64_t entry_bytes(const Layer& layer) {
+  const Attention& a = layer.attention;
+  if (a.kind != AttentionKind::compressed) return 0;
+  return wide(a.head_dim) - a.rope_dim + 2 * wide(a.rope_dim) + (a.head_dim - a.rope_dim) / 64 + 1;
+}
+
+std::size_t kv_layer(const ModelSpec& model, std::size_t index) {
+  const Attention& asked = model.layers[index].attention;
+  if (!asked.shares_kv) return index;
+  for (std::size_t l = index; l-- > 0;) {
+    const Attention& it = model.layers[l].attention;
+    if (!it.shares_kv && it.kind == asked.kind && it.window == asked.window) return l;
+  }
+  return index;
 }
 
 std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer) {
@@ -178,7 +219,7 @@ std::int64_t state_bytes_per_sequence(const ModelSpec& model, const Layer& layer
 double flops_per_token(const ModelSpec& model, const Layer& layer, double context) {
   double touched = 0;
   for (const WeightPart& part : weight_parts(model, layer)) {
-    if (part.name == "norms") continue;
+    if (part.name == "norms" || part.name == "hash table") continue;
     const FeedForward& block = layer.feed_forward;
     touched += static_cast<double>(part.elements) *
                (part.active ? 1.0 : static_cast<double>(block.experts_per_token) / block.experts);
@@ -188,6 +229,10 @@ double flops_per_token(const ModelSpec& model, const Layer& layer, double contex
 
 double head_flops_per_token(const ModelSpec& model) { return 2 * static_cast<double>(head_parameters(model)); }
 
-std::int64_t boundary_bytes_per_token(const ModelSpec& model) { return plain_bytes(model, 2 * wide(model.hidden)); }
+std::int64_t boundary_bytes_per_token(const ModelSpec& model) {
+  std::int64_t elements = (model.residual_streams > 1 ? model.residual_streams : 2) * wide(model.hidden);
+  for (const Layer& layer : model.layers) elements += layer.own_embedding;
+  return plain_bytes(model, elements);
+}
 
 }  // namespace ppplan::spec

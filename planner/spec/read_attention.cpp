@@ -49,16 +49,43 @@ Attention latent_from(const ConfigFields& config, const Family& family) {
   return out;
 }
 
+/// Full layers of a family with members of their own have other heads than those with a window (Gemma 4): heads as wide
+/// as "full_head_dim" says and, where values are the keys, as many as "full_kv_heads".
+Attention full_from(const ConfigFields& config, const Family& family, Attention heads) {
+  const std::string width = family.word("full_head_dim", "");
+  if (!width.empty()) heads.head_dim = config.count_or(width, heads.head_dim, 1, most_head_dim);
+  heads.value_is_key = family.is(config, "value_is_key");
+  if (heads.value_is_key)
+    heads.kv_heads = config.count_or(family.word("full_kv_heads", ""), heads.kv_heads, 1, most_heads);
+  if (heads.heads % heads.kv_heads != 0)
+    config.at(family.word("full_kv_heads", "num_key_value_heads"))
+        .fail("a divisor of the " + std::to_string(heads.heads) + " attention heads");
+  return heads;
+}
+
 int state_bytes(const ConfigFields& config) {
   const auto stated = config.find("mamba_ssm_dtype");
   if (!stated || stated->text() != "float32") return 2;
   return 4;
 }
 
+/// Kimi delta attention states its dimensions in a member of the config; its recurrent state is in 4 bytes.
+Attention delta_from(const Node& delta) {
+  Attention out;
+  out.kind = AttentionKind::linear;
+  out.key_heads = out.value_heads = static_cast<int>(delta.at("num_heads").integer(1, most_heads));
+  out.key_head_dim = out.value_head_dim = static_cast<int>(delta.at("head_dim").integer(1, most_head_dim));
+  out.conv_kernel = static_cast<int>(delta.at("short_conv_kernel_size").integer(1, most_head_dim));
+  out.gate_rank = out.key_head_dim;
+  out.state_bytes_per_element = 4;
+  return out;
+}
+
 /// Fields are named as in Qwen's configs unless the family has names of its own (member "linear"). A Mamba-2 layer is
 /// one: its groups and states are the key heads and their dimension, its heads the value heads. Counted that way, its
 /// time step's projection comes twice, less than 1 % of the layer.
 Attention linear_from(const ConfigFields& config, const Family& family) {
+  if (const auto delta = config.find(family.word("delta", ""))) return delta_from(*delta);
   const auto names = family.rules.find("linear");
   const auto size = [&](const char* part, const char* usual, int most) {
     return config.count(names ? names->at(part).text() : usual, 1, most);
@@ -80,13 +107,13 @@ Attention within(Attention attention, AttentionKind kind, const Node& window) {
   return attention;
 }
 
-/// One layer's attention by the word that layer_types has for it.
-Attention typed(const ConfigFields& config, const Family& family, const Attention& full, const Node& where,
-                const std::string& type) {
-  if (type == "sliding_attention") return within(full, AttentionKind::sliding_window, config.at("sliding_window"));
+/// One layer's attention by the word that layer_types has for it. `heads` are those of windows and chunks.
+Attention typed(const ConfigFields& config, const Family& family, const Attention& heads, const Attention& full,
+                const Node& where, const std::string& type) {
+  if (type == "sliding_attention") return within(heads, AttentionKind::sliding_window, config.at("sliding_window"));
   if (type == "chunked_attention") {
     const auto chunk = config.find("attention_chunk_size");
-    return chunk ? within(full, AttentionKind::chunked, *chunk) : full;
+    return chunk ? within(heads, AttentionKind::chunked, *chunk) : full;
   }
   if (type == "linear_attention" || type == "mamba") return linear_from(config, family);
   if (type == "full_attention" || type == "attention" || type == "deepseek_sparse_attention") return full;
@@ -131,25 +158,74 @@ void apply_window(const ConfigFields& config, const std::string& rule, std::vect
   for (int i = std::min(first, layers); i < layers; ++i) types[static_cast<std::size_t>(i)] = "sliding_attention";
 }
 
+/// Layers that a list counts from 1 as full; the others are linear (Kimi-Linear).
+void apply_full_layers(const Node& list, std::vector<std::string>& types) {
+  std::fill(types.begin(), types.end(), "linear_attention");
+  for (const Node& item : list.items())
+    types[static_cast<std::size_t>(item.integer(1, static_cast<std::int64_t>(types.size())) - 1)] = "full_attention";
+}
+
 std::vector<std::string> types_of(const ConfigFields& config, const Family& family, int layers) {
   if (const auto stated = config.find("layer_types")) return stated_types(*stated, layers);
   std::vector<std::string> types(static_cast<std::size_t>(layers), "full_attention");
   if (const auto pattern = family.rules.find("pattern")) apply_pattern(config, *pattern, types);
+  if (const auto delta = config.find(family.word("delta", ""))) apply_full_layers(delta->at("full_attn_layers"), types);
   if (const auto marks = config.find("no_rope_layers"); marks && family.word("window", "") == "chunk")
     apply_no_rope(*marks, types);
   apply_window(config, family.word("window", ""), types);
   return types;
 }
 
+/// Compressed attention: a ratio for every layer, of which those of draft layers may follow; 0 is the window alone.
+std::vector<Attention> compressed_layers(const ConfigFields& config, int layers) {
+  Attention one;
+  one.kind = AttentionKind::compressed;
+  one.heads = config.count("num_attention_heads", 1, most_heads);
+  one.head_dim = config.count("head_dim", 1, most_head_dim);
+  one.rope_dim = config.count("qk_rope_head_dim", 0, one.head_dim);
+  one.q_lora_rank = config.count("q_lora_rank", 1, most_hidden);
+  one.output_rank = config.count("o_lora_rank", 1, most_hidden);
+  one.output_groups = config.count("o_groups", 1, most_heads);
+  one.window = config.at("sliding_window").count();
+  const Node list = config.at("compress_ratios");
+  const auto ratios = list.items();
+  if (ratios.size() < static_cast<std::size_t>(layers))
+    list.fail("one ratio per layer", std::to_string(ratios.size()) + " of them");
+  std::vector<Attention> out(static_cast<std::size_t>(layers), one);
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    out[i].compress_ratio = static_cast<int>(std::max<std::int64_t>(1, ratios[i].integer(0, most_width)));
+    if (out[i].compress_ratio != 4) continue;
+    out[i].index_heads = config.count("index_n_heads", 1, most_heads);
+    out[i].index_dim = config.count("index_head_dim", 1, most_head_dim);
+    out[i].index_topk = config.count("index_topk", 1, most_width);
+  }
+  return out;
+}
+
+/// The last layers keep no keys and values: they read those of the last layer of their kind before them.
+void share(const ConfigFields& config, const std::vector<Attention>& layers, Attention& one) {
+  const auto keeps = [&](const Attention& it) {
+    return !it.shares_kv && it.kind == one.kind && it.window == one.window && &it < &one;
+  };
+  if (std::none_of(layers.begin(), layers.end(), keeps))
+    config.file().fail("a layer that keeps keys and values of every kind that a later one shares");
+  one.shares_kv = true;
+}
+
 }  // namespace
 
 std::vector<Attention> read_attention(const ConfigFields& config, const Family& family, int layers, int hidden) {
-  const bool latent = family.word("attention", "heads") == "latent";
-  const Attention full = latent ? latent_from(config, family) : heads_from(config, family, hidden);
+  const std::string kind = family.word("attention", "heads");
+  if (kind == "compressed") return compressed_layers(config, layers);
+  const bool latent = kind == "latent";
+  const Attention heads = latent ? latent_from(config, family) : heads_from(config, family, hidden);
+  const Attention full = latent ? heads : full_from(config, family, heads);
   const auto stated = config.find("layer_types");
   std::vector<Attention> out;
   for (const std::string& type : types_of(config, family, layers))
-    out.push_back(typed(config, family, full, stated ? *stated : config.file(), type));
+    out.push_back(typed(config, family, heads, full, stated ? *stated : config.file(), type));
+  const int sharing = config.count_or(family.word("shared_layers", ""), 0, 0, layers);
+  for (auto it = out.end() - sharing; it != out.end(); ++it) share(config, out, *it);
   return out;
 }
 

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "planner/spec/config_parts.h"
 #include "planner/spec/model_limits.h"
 
@@ -22,7 +24,8 @@ FeedForward experts_from(const ConfigFields& config, const Family& family, const
   FeedForward out;
   out.kind = FeedForwardKind::moe;
   out.experts = config.count(rules.at("count").text(), 1, most_experts);
-  out.experts_per_token = config.count("num_experts_per_tok", 1, out.experts);
+  const auto chosen = rules.find("per_token");
+  out.experts_per_token = config.count(chosen ? chosen->text() : "num_experts_per_tok", 1, out.experts);
   out.intermediate = config.count(rules.at("width").text(), 1, most_width);
   out.shared_intermediate = shared_width(config, rules, out.intermediate);
   out.shared_gate = out.shared_intermediate > 0 && traits.is(config, "shared_gate");
@@ -68,6 +71,8 @@ void mark_interleaved(const ConfigFields& config, Marks& marks) {
 
 Marks expert_layers(const ConfigFields& config, const Node& rules, int layers) {
   Marks marks(static_cast<std::size_t>(layers), true);
+  const auto chosen = rules.find("switch");
+  if (chosen && !config.flag(chosen->text())) return Marks(marks.size(), false);
   // Small models of a family state that they have none (Granite 4).
   if (config.count_or(rules.at("count").text(), 1, 0, most_experts) == 0) return Marks(marks.size(), false);
   const std::string pattern = rules.at("pattern").text();
@@ -75,6 +80,23 @@ Marks expert_layers(const ConfigFields& config, const Node& rules, int layers) {
   if (pattern == "sparse_steps") mark_sparse_steps(config, marks);
   if (pattern == "interleaved") mark_interleaved(config, marks);
   return marks;
+}
+
+/// The first layers name the experts of a token by a table instead of a router's bias (DeepSeek-V4).
+void apply_hashes(const ConfigFields& config, const Node& rules, std::vector<FeedForward>& blocks) {
+  const auto count = rules.find("hashed");
+  if (!count) return;
+  const int first = config.count_or(count->text(), 0, 0, static_cast<int>(blocks.size()));
+  for (auto it = blocks.begin(); it != blocks.begin() + first; ++it) it->hashed = true, it->router_bias = false;
+}
+
+/// Layers that share keys and values have dense blocks twice as wide where the config says so (Gemma 4 E2B).
+void apply_double_width(const ConfigFields& config, const Family& family, std::vector<FeedForward>& blocks) {
+  if (!family.is(config, "double_width")) return;
+  const auto layers = static_cast<int>(blocks.size());
+  const int sharing = config.count_or(family.word("shared_layers", ""), 0, 0, layers);
+  if (sharing == layers) return;
+  for (auto it = blocks.end() - sharing; it != blocks.end(); ++it) it->intermediate *= 2;
 }
 
 FeedForward dense_from(const ConfigFields& config, const std::string& width) {
@@ -93,6 +115,9 @@ std::vector<FeedForward> read_feed_forward(const ConfigFields& config, const Fam
   for (const bool moe : expert_layers(config, *rules, layers))
     out.push_back(moe ? experts_from(config, family, *rules)
                       : dense_from(config, width ? width->text() : "intermediate_size"));
+  apply_hashes(config, *rules, out);
+  if (!std::any_of(out.begin(), out.end(), [](const FeedForward& it) { return it.kind == FeedForwardKind::moe; }))
+    apply_double_width(config, family, out);
   return out;
 }
 

@@ -6,6 +6,9 @@
 //   siglip         patches, positions, norm, projection h H
 //   llama4         patches, class and positions, norms, adapter i a + a b, projection o H
 //   pixtral        patches, gated without biases, merging m h h, projections h H + H^2
+//   gemma4         patches, two tables of positions, gated without biases, projection h H; with audio a Conformer:
+//                  layer 24 h^2 + c h + norms (two blocks of 4 h, attention with relative positions, a gated
+//                  convolution), two strided convolutions of 3 by 3 and the projections behind them
 #include <algorithm>
 #include <cstdint>
 
@@ -92,6 +95,28 @@ double pixtral(const Node& config, const Sizes& s, int hidden) {
          text * text;
 }
 
+double gemma4_audio(const Node& config, int hidden) {
+  const ConfigFields audio(config, std::nullopt);
+  const double h = static_cast<double>(audio.count("hidden_size", 1, most_width));
+  const double layers = audio.count("num_hidden_layers", 1, most_layers);
+  const double taps = audio.count_or("conv_kernel_size", 5, 1, most_side);
+  const auto channels = audio.at("subsampling_conv_channels").items();
+  if (channels.size() != 2) audio.at("subsampling_conv_channels").fail("two numbers of channels");
+  const auto first = static_cast<double>(channels[0].integer(1, most_side));
+  const auto second = static_cast<double>(channels[1].integer(1, most_side));
+  constexpr double mel_bins = 128, kernel = 9, strides = 4;
+  const double out = audio.count("output_proj_dims", 1, most_width);
+  return layers * (24 * h * h + taps * h + 11 * h) + kernel * (first + first * second) +
+         second * mel_bins / strides * h + h * out + out * hidden;
+}
+
+double gemma4(const Node& config, const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h);
+  const auto audio = config.find("audio_config");
+  return h * static_cast<double>(s.pixels) + 2 * static_cast<double>(count(vision, "position_embedding_size")) * h +
+         encoder(s, false, true, 4) + h * hidden + (audio ? gemma4_audio(*audio, hidden) : 0);
+}
+
 double parameters_of(const std::string& kind, const Node& config, const ConfigFields& vision, int hidden,
                      int deepstack) {
   const Sizes sizes = sizes_of(vision);
@@ -99,6 +124,7 @@ double parameters_of(const std::string& kind, const Node& config, const ConfigFi
   if (kind == "qwen2") return qwen2(vision, sizes, hidden);
   if (kind == "siglip") return siglip(vision, sizes, hidden);
   if (kind == "llama4") return llama4(vision, sizes, hidden);
+  if (kind == "gemma4") return gemma4(config, vision, sizes, hidden);
   return pixtral(config, sizes, hidden);
 }
 
@@ -110,6 +136,7 @@ Tower read_tower(const Node& config, const Family& family, int hidden) {
   if (!rules) return out;
   const auto stated = config.find("vision_config");
   const ConfigFields vision(stated ? *stated : rules->at("typical"), rules->at("typical"));
+  out.whole = rules->find("whole") && rules->at("whole").boolean();
   out.assumed = !stated || !stated->find("hidden_size");
   if (const auto features = vision.find("deepstack_visual_indexes"))
     out.deepstack_layers = static_cast<int>(std::min<std::size_t>(features->items().size(), most_layers));

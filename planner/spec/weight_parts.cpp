@@ -27,7 +27,7 @@ void add_gqa(Collector& out, const Attention& a) {
   const std::int64_t kv = wide(a.kv_heads) * a.head_dim;
   const DType dtype = out.model.attention_dtype;
   out.matrix("query", h * query * (a.output_gate ? 2 : 1), dtype, Division::even);
-  out.matrix("key and value", 2 * h * kv, dtype, Division::kv_heads);
+  out.matrix("key and value", (a.value_is_key ? 1 : 2) * h * kv, dtype, Division::kv_heads);
   out.matrix("output", query * h, dtype, Division::even);
   if (a.qkv_bias) out.plain("query bias", query, Division::even);
   if (a.qkv_bias) out.plain("key and value bias", 2 * kv, Division::kv_heads);
@@ -62,7 +62,25 @@ void add_mla(Collector& out, const Attention& a) {
   if (a.index_heads > 0) add_indexer(out, a);
 }
 
+/// Kimi delta attention: decay and gate of every channel come through narrow projections, convolutions and decay are
+/// kept in 4 bytes.
+void add_channel_gated(Collector& out, const Attention& a) {
+  const std::int64_t h = out.model.hidden;
+  const std::int64_t key = wide(a.key_heads) * a.key_head_dim;
+  const std::int64_t value = wide(a.value_heads) * a.value_head_dim;
+  const DType dtype = out.model.attention_dtype;
+  out.matrix("query, key and value", h * (2 * key + value), dtype, Division::even);
+  out.matrix("decay and gate compression", 2 * h * a.gate_rank, dtype, Division::whole);
+  out.matrix("decay and gate", a.gate_rank * (key + value), dtype, Division::even);
+  out.matrix("beta", h * a.value_heads, dtype, Division::even);
+  out.matrix("convolution", (2 * key + value) * a.conv_kernel, DType::fp32, Division::even);
+  out.matrix("decay bias", key + a.value_heads, DType::fp32, Division::even);
+  out.plain("output norm", a.value_head_dim, Division::whole);
+  out.matrix("output", value * h, dtype, Division::even);
+}
+
 void add_linear(Collector& out, const Attention& a) {
+  if (a.gate_rank > 0) return add_channel_gated(out, a);
   const std::int64_t h = out.model.hidden;
   const std::int64_t key = wide(a.key_heads) * a.key_head_dim;
   const std::int64_t value = wide(a.value_heads) * a.value_head_dim;
@@ -75,6 +93,39 @@ void add_linear(Collector& out, const Attention& a) {
   out.matrix("output", value * h, dtype, Division::even);
 }
 
+/// What joins compress_ratio tokens to one entry of `width`: 4 tokens overlap with the 4 before.
+void add_compressor(Collector& out, const Attention& a, std::int64_t width) {
+  const std::int64_t wider = width * (a.compress_ratio == 4 ? 2 : 1);
+  out.plain("compressor", 2 * wide(out.model.hidden) * wider, Division::whole);
+  out.matrix("compressor positions", a.compress_ratio * wider, DType::fp32, Division::whole);
+  out.plain("compressor norm", width, Division::whole);
+}
+
+void add_compressed(Collector& out, const Attention& a) {
+  const std::int64_t h = out.model.hidden;
+  const std::int64_t query = wide(a.heads) * a.head_dim;
+  const DType dtype = out.model.attention_dtype;
+  out.matrix("query and key compression", h * (wide(a.q_lora_rank) + a.head_dim), dtype, Division::whole);
+  out.plain("compression norms", wide(a.q_lora_rank) + a.head_dim, Division::whole);
+  out.matrix("query", a.q_lora_rank * query, dtype, Division::even);
+  out.matrix("output compression", query * a.output_rank, dtype, Division::even);
+  out.matrix("output", wide(a.output_groups) * a.output_rank * h, dtype, Division::even);
+  out.matrix("sinks", a.heads, DType::fp32, Division::even);
+  if (a.compress_ratio <= 1) return;
+  add_compressor(out, a, a.head_dim);
+  if (a.index_heads == 0) return;
+  out.matrix("indexer", wide(a.q_lora_rank) * a.index_heads * a.index_dim, dtype, Division::whole);
+  out.plain("indexer weights", h * a.index_heads, Division::whole);
+  add_compressor(out, a, a.index_dim);
+}
+
+/// Mixing of the residual streams, before attention and before the feed-forward block.
+void add_streams(Collector& out) {
+  const std::int64_t s = out.model.residual_streams;
+  if (s <= 1) return;
+  out.matrix("streams", 2 * ((2 + s) * s * (s * out.model.hidden + 1) + 3), DType::fp32, Division::whole);
+}
+
 void add_attention(Collector& out, const Attention& a) {
   switch (a.kind) {
     case AttentionKind::gqa:
@@ -85,6 +136,8 @@ void add_attention(Collector& out, const Attention& a) {
       return add_mla(out, a);
     case AttentionKind::linear:
       return add_linear(out, a);
+    case AttentionKind::compressed:
+      return add_compressed(out, a);
     case AttentionKind::none:
       return;
   }
@@ -101,6 +154,9 @@ void add_feed_forward(Collector& out, const FeedForward& f) {
   if (f.shared_gate) out.plain("shared expert gate", h, Division::whole);
   out.plain("router", h * f.experts, Division::whole);
   if (f.router_bias) out.plain("router bias", f.experts, Division::whole);
+  // Expert numbers of 4 bytes.
+  if (f.hashed)
+    out.matrix("hash table", wide(out.model.vocabulary) * f.experts_per_token, DType::fp32, Division::whole);
 }
 
 std::int64_t sum(const Parts& parts) {
@@ -115,6 +171,9 @@ std::vector<WeightPart> weight_parts(const ModelSpec& model, const Layer& layer)
   Collector out{model, {}};
   add_attention(out, layer.attention);
   add_feed_forward(out, layer.feed_forward);
+  add_streams(out);
+  out.matrix("own embedding", 2 * wide(layer.own_embedding) * model.hidden, model.dtype, Division::whole);
+  if (layer.own_embedding > 0) out.plain("own embedding norm", model.hidden, Division::whole);
   out.plain("norms", wide(layer.norms) * model.hidden, Division::whole);
   return std::move(out.parts);
 }

@@ -20,6 +20,9 @@ double attention_width(const Node& a, double tp) {
     return (4 * size(a, "key_heads") * size(a, "key_head_dim") +
             5 * size(a, "value_heads") * size(a, "value_head_dim")) /
            tp;
+  // A padded copy and the output have 64 heads at least.
+  if (kind == "compressed")
+    return size(a, "head_dim") * (size(a, "heads") / tp + 2 * std::max(64.0, size(a, "heads") / tp));
   const double queries = size(a, "heads") / tp, pairs = std::max(1.0, size(a, "kv_heads") / tp);
   return 2 * (queries + pairs) * size(a, "head_dim");
 }
@@ -84,7 +87,8 @@ double sampler_run(const PlanFacts& plan) {
 double compiling(const PlanFacts& plan, const StageFacts& stage, double peak) {
   if (plan.enforce_eager || stage.first_layer > 0) return 0;
   const auto constant = [&](const char* name) { return memory_constant(name, plan); };
-  const double table = plan.model.embedding_bytes / static_cast<double>(plan.tp);
+  const double table =
+      std::max(0.0, plan.model.embedding_bytes - plan.model.layer_table_bytes) / static_cast<double>(plan.tp);
   return constant("compile_share") *
          (constant("compile_peak_tables") * std::max(0.0, table - peak) + constant("compile_kept_tables") * table);
 }
@@ -117,11 +121,17 @@ ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage)
   // norm_bytes is one vector of [hidden].
   const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
   const double reduced = plan.tp > 1 ? constant("reduced_hidden_copies") : 0;
-  const double peak = (constant("forward_hidden_copies") + reduced) * hidden + widest_bytes(plan, stage);
+  const bool ends = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
+  const double streams = plan.model.streams;
+  const double residual = 1 + (constant("forward_hidden_copies") - 1) * streams + (ends && streams > 1 ? streams : 0);
+  const double own = plan.model.own_width * plan.element_bytes * static_cast<double>(plan.max_num_batched_tokens);
+  const double peak =
+      (residual + reduced) * hidden + (stage.first_layer == 0 ? 3 : 1) * own + widest_bytes(plan, stage);
   ActivationFacts out;
   out.forward_bytes = peak + library_bytes(plan, stage);
-  if (stage.first_layer > 0) out.forward_bytes += constant("boundary_hidden_copies") * hidden;
-  const bool last = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
+  if (stage.first_layer > 0)
+    out.forward_bytes += constant("boundary_hidden_copies") / 2 * ((streams > 1 ? streams : 2) * hidden + own);
+  const bool last = ends;
   out.compile_bytes = compiling(plan, stage, last ? std::max(peak, hidden + sampler_run(plan)) : peak);
   if (!last) return out;
   const auto sequences = static_cast<double>(plan.max_num_seqs);

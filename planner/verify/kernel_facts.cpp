@@ -46,6 +46,15 @@ double latent(const Node& model, const Node& a, const KernelPlace& place) {
   return sum + expanded * latent_heads * (number(a, "nope_dim") + number(a, "value_dim"));
 }
 
+/// Where values are keys the engine holds the keys' matrix twice.
+double second_copy(const Node& model, const Node& a, const KernelPlace& place) {
+  const auto same = a.find("value_is_key");
+  if (!same || !same->boolean()) return 0;
+  const double heads = std::max(1.0, std::floor(number(a, "kv_heads") / static_cast<double>(place.tp)));
+  return format_of(model, model.find("attention_dtype") ? "attention_dtype" : "dtype") * model.at("hidden").number(1) *
+         heads * number(a, "head_dim");
+}
+
 int tenths(const Node& row, const char* key, int otherwise) {
   const auto found = row.find(key);
   return found ? static_cast<int>(std::lround(10 * std::stod(found->text()))) : otherwise;
@@ -82,7 +91,7 @@ double experts(const Node& model, const Node& block, const KernelPlace& place) {
 
 double rotating(const Node& a) {
   const std::string kind = a.at("kind").text();
-  if (kind == "mla") return number(a, "rope_dim");
+  if (kind == "mla" || kind == "compressed") return number(a, "rope_dim");
   return kind == "linear" || kind == "none" ? 0 : a.at("head_dim").number(1);
 }
 
@@ -99,7 +108,7 @@ struct Strips {
 
 Strips strips_of_attention(const Node& a, double h, double tp) {
   const std::string kind = a.at("kind").text();
-  if (kind == "none") return {};
+  if (kind == "none" || kind == "compressed") return {};
   const auto get = [&](const char* key) { return number(a, key); };
   if (kind == "linear")
     return {h + h + h, 2 * get("key_heads") * get("key_head_dim") + 3 * get("value_heads") * get("value_head_dim")};
@@ -140,7 +149,7 @@ double kept_bytes(const Node& model, const Node& run, const KernelPlace& place) 
   const double copies = attention.at("kind").text() == "mla" ? latent(model, attention, place) : 0;
   const double table =
       table_a_layer(model, place.vllm) ? number(model, "max_position") * rotating(attention) * plain_of(model) : 0;
-  return std::round(table + copies + adapters(model, run, place) +
+  return std::round(table + copies + second_copy(model, attention, place) + adapters(model, run, place) +
                     (block.at("kind").text() == "moe" ? experts(model, block, place) : 0));
 }
 

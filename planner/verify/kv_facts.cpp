@@ -5,6 +5,8 @@
 #include <map>
 #include <tuple>
 
+#include "planner/verify/kv_pages.h"
+
 namespace ppplan::verify {
 namespace {
 
@@ -37,7 +39,7 @@ std::int64_t block_tokens(const PlanFacts& plan, const std::vector<LayerFacts>& 
   std::int64_t state = 0, least = 0;
   const char* step_name = "kv_block_alignment_tokens";
   for (const LayerFacts& layer : layers) {
-    if (layer.attention == "none") continue;
+    if (layer.attention == "none" || layer.shares_kv) continue;
     if (layer.attention == "linear") {
       state = std::max<std::int64_t>(state, std::llround(rank_state_bytes(layer, plan.tp)));
       continue;
@@ -58,7 +60,7 @@ std::vector<Kept> kept_by(const PlanFacts& plan) {
   std::vector<Kept> out;
   for (const LayerFacts& layer : layers) {
     const bool local = layer.attention == "sliding_window" || layer.attention == "chunked";
-    if (layer.attention == "none")
+    if (layer.attention == "none" || layer.shares_kv)
       out.emplace_back("none", 0, block, 0);
     else if (layer.attention == "linear")
       out.emplace_back("linear", 0, block, std::llround(rank_state_bytes(layer, plan.tp)));
@@ -144,6 +146,10 @@ KvPool kv_pool(const PlanFacts& plan) {
   const bool all_batches = memory_constant("kv_window_of_every_batch", plan) != 0;
   pool.tokens_in_flight = plan.max_num_batched_tokens * (all_batches ? plan.in_flight : 1);
   pool.counts_requests = memory_constant("kv_capacity_by_requests", plan) != 0;
+  if (const auto layers = cached_layers(plan); has_pages(layers)) {
+    fill_pages(pool, plan, layers);
+    return pool;
+  }
   std::vector<Kept> kept = kept_by(plan);
   Buckets buckets = buckets_of(kept);
   const bool summed = buckets.size() > 1 && one_type(buckets);

@@ -45,7 +45,7 @@ bool has(const Node& node, const char* key) {
 
 /// Bytes per element of the model's kinds of tensors.
 struct Formats {
-  double hidden = 0;
+  double hidden = 0, streams = 1, vocabulary = 0;
   double dense = 0, attention = 0, expert = 0, plain = 0, kv = 0;
   bool kv_fp8 = false;
 };
@@ -57,6 +57,8 @@ Formats formats_of(const Node& model) {
     return found ? element_bytes(*found) : otherwise;
   };
   out.hidden = whole(model, "hidden");
+  out.vocabulary = whole(model, "vocabulary");
+  if (model.find("residual_streams")) out.streams = whole(model, "residual_streams");
   out.dense = element_bytes(model.at("dtype"));
   out.attention = or_else("attention_dtype", out.dense);
   out.expert = or_else("expert_dtype", out.dense);
@@ -70,7 +72,8 @@ void add_heads(const Node& a, const Formats& f, LayerFacts& out) {
   const double q = whole(a, "heads"), k = whole(a, "kv_heads"), d = whole(a, "head_dim");
   const bool bias = has(a, "qkv_bias"), all_heads = has(a, "qk_norm_all_heads");
   out.even_bytes += f.attention * f.hidden * q * d * (has(a, "output_gate") ? 3 : 2);
-  out.kv_head_bytes += f.attention * f.hidden * 2 * k * d;
+  out.kv_head_bytes += f.attention * f.hidden * k * d * (has(a, "value_is_key") ? 1 : 2);
+  out.shares_kv = has(a, "shares_kv");
   out.even_bytes += f.plain * ((bias ? q * d : 0) + (has(a, "sinks") ? q : 0) + (all_heads ? q * d : 0));
   out.kv_head_bytes += f.plain * ((bias ? 2 * k * d : 0) + (all_heads ? k * d : 0));
   out.whole_bytes += f.plain * ((has(a, "qk_norm") && !all_heads ? 2 * d : 0) + (has(a, "output_bias") ? f.hidden : 0));
@@ -98,11 +101,43 @@ void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
   out.latent_bytes += dim + 4 * std::ceil(dim / 128);
 }
 
+/// Joining n tokens to an entry: two projections, positions in 4 bytes and a norm; 4 tokens overlap with those before.
+double compressor_bytes(double width, std::int64_t joined, const Formats& f) {
+  const double both = joined == 4 ? 2 * width : width;
+  return f.plain * (2 * f.hidden * both + width) + 4 * static_cast<double>(joined) * both;
+}
+
+void add_compressed(const Node& a, const Formats& f, LayerFacts& out) {
+  const double n = whole(a, "heads"), d = whole(a, "head_dim"), rope = whole(a, "rope_dim", 0);
+  const double rank = whole(a, "q_lora_rank"), o = whole(a, "output_rank"), groups = whole(a, "output_groups");
+  out.joined = a.at("compress_ratio").integer(1, most);
+  out.window = a.at("window").integer(1, most);
+  out.kv_heads = 0;
+  out.even_bytes += f.attention * (rank * n * d + n * d * o + groups * o * f.hidden) + 4 * n;
+  out.whole_bytes += f.attention * f.hidden * (rank + d) + f.plain * (rank + d);
+  out.entry_bytes = d + rope + std::floor((d - rope) / 64) + 1;
+  if (out.joined == 1) return;
+  out.head_width = d;
+  out.whole_bytes += compressor_bytes(d, out.joined, f);
+  const double keys = whole(a, "index_heads", 0), dim = whole(a, "index_dim", 0);
+  if (keys == 0) return;
+  out.index_width = dim;
+  out.index_bytes = dim + 4 * std::ceil(dim / 128);
+  out.whole_bytes += f.attention * rank * keys * dim + f.plain * f.hidden * keys + compressor_bytes(dim, out.joined, f);
+}
+
 void add_linear(const Node& a, const Formats& f, LayerFacts& out) {
   const double key = whole(a, "key_heads") * whole(a, "key_head_dim");
   const double heads = whole(a, "value_heads"), v = whole(a, "value_head_dim"), taps = whole(a, "conv_kernel");
-  out.even_bytes += f.attention * f.hidden * (2 * key + 3 * heads * v);
-  out.even_bytes += f.plain * (2 * f.hidden * heads + (2 * key + heads * v) * taps + 2 * heads);
+  if (a.find("gate_rank")) {
+    const double rank = whole(a, "gate_rank");
+    out.even_bytes += f.attention * (f.hidden * (2 * key + 2 * heads * v + heads) + rank * (key + heads * v));
+    out.even_bytes += 4 * ((2 * key + heads * v) * taps + key + heads);
+    out.whole_bytes += f.attention * 2 * f.hidden * rank;
+  } else {
+    out.even_bytes += f.attention * f.hidden * (2 * key + 3 * heads * v);
+    out.even_bytes += f.plain * (2 * f.hidden * heads + (2 * key + heads * v) * taps + 2 * heads);
+  }
   out.whole_bytes += f.plain * v;
   out.kv_heads = 0;
   out.state_channels = 2 * key + heads * v;
@@ -117,6 +152,7 @@ void add_attention(const Node& a, const Formats& f, LayerFacts& out) {
   out.attention = a.at("kind").text();
   if (out.attention == "mla") return add_mla(a, f, out);
   if (out.attention == "linear") return add_linear(a, f, out);
+  if (out.attention == "compressed") return add_compressed(a, f, out);
   out.kv_heads = 0;
   if (out.attention == "none") return;
   if (out.attention == "sliding_window" || out.attention == "chunked") out.window = a.at("window").integer(1, most);
@@ -139,12 +175,17 @@ void add_feed_forward(const Node& block, const Formats& f, LayerFacts& out) {
   out.even_bytes += f.dense * 3 * f.hidden * whole(block, "shared_intermediate", 0);
   out.whole_bytes += f.plain * (f.hidden * experts + (has(block, "shared_gate") ? f.hidden : 0) +
                                 (has(block, "router_bias") ? experts : 0));
+  if (has(block, "hashed")) out.whole_bytes += 4 * f.vocabulary * whole(block, "experts_per_token");
 }
 
 LayerFacts layer_facts(const Node& layer, const Formats& f) {
   LayerFacts out;
   add_attention(layer.at("attention"), f, out);
   add_feed_forward(layer.at("feed_forward"), f, out);
+  if (const auto own = layer.find("own_embedding"))
+    out.whole_bytes += f.hidden * (f.dense * 2 * static_cast<double>(own->integer(1, most)) + f.plain);
+  const double mixed = (2 + f.streams) * f.streams;
+  if (f.streams > 1) out.whole_bytes += 2 * 4 * (mixed * f.streams * f.hidden + mixed + 3);
   const auto norms = layer.find("norms");
   out.whole_bytes += f.plain * f.hidden * (norms ? static_cast<double>(norms->integer(0, most)) : 2);
   out.weight_bytes = std::ceil(out.even_bytes + out.kv_head_bytes + out.whole_bytes + out.expert_bytes);
@@ -159,6 +200,21 @@ std::vector<LayerFacts> read_layers(const Node& runs, const Formats& formats) {
     out.insert(out.end(), count, layer_facts(run, formats));
   }
   return out;
+}
+
+/// Each layer's own embedding takes a row of every token's and a projection of the token's.
+void add_own(const Node& model, const Formats& formats, ModelFacts& facts) {
+  double widest = 0;
+  for (const Node& run : model.at("layers").items()) {
+    const auto own = run.find("own_embedding");
+    if (!own) continue;
+    const auto width = static_cast<double>(own->integer(1, most));
+    facts.own_width += width * static_cast<double>(run.at("count").integer(1, static_cast<std::int64_t>(most_layers)));
+    widest = std::max(widest, width);
+  }
+  const auto rows = model.find("layer_vocabulary");
+  const double table = (rows ? static_cast<double>(rows->integer(1, most)) : 0) + formats.hidden;
+  facts.layer_table_bytes = formats.plain * (facts.own_width * table + widest);
 }
 
 void scale(LayerFacts& layer, double bytes) {
@@ -193,15 +249,30 @@ ModelFacts model_facts(const Node& model) {
   facts.draft_join_bytes = static_cast<double>(facts.draft_layers.size()) * formats.plain *
                            (2 * formats.hidden * formats.hidden + 3 * formats.hidden);
   facts.end_bytes = whole(model, "vocabulary") * formats.hidden * formats.plain;
-  facts.embedding_bytes = facts.head_bytes = facts.end_bytes;
+  facts.streams = formats.streams;
+  add_own(model, formats, facts);
+  facts.head_bytes = facts.end_bytes;
+  facts.embedding_bytes = facts.end_bytes + facts.layer_table_bytes;
   facts.norm_bytes = formats.hidden * formats.plain;
   if (const auto tower = model.find("tower"))
     facts.tower_bytes = static_cast<double>(tower->at("parameters").integer(0, most_bytes)) * formats.plain;
+  facts.whole_tower = model.find("tower") && has(model.at("tower"), "whole");
   facts.tied = model.at("tied_embedding").boolean();
   static const std::set<std::string> wide = {"bf16", "fp16", "fp32", "fp8"};
   facts.narrow = model.find("dtype") && !wide.contains(model.at("dtype").text());
   if (const auto stated = model.find("stated")) take_stated(*stated, facts);
   return facts;
+}
+
+std::size_t read_layer(const ModelFacts& model, std::size_t index) {
+  const LayerFacts& reader = model.layers[index];
+  if (!reader.shares_kv) return index;
+  std::size_t found = index;
+  for (std::size_t l = 0; l < index; ++l) {
+    const LayerFacts& it = model.layers[l];
+    if (!it.shares_kv && it.attention == reader.attention && it.window == reader.window) found = l;
+  }
+  return found;
 }
 
 double rank_weight_bytes(const LayerFacts& layer, std::int64_t tp, std::int64_t expert_ranks) {
@@ -217,7 +288,7 @@ double rank_weight_bytes(const LayerFacts& layer, std::int64_t tp, std::int64_t 
 }
 
 double rank_kv_bytes_per_token(const LayerFacts& layer, std::int64_t tp) {
-  if (layer.attention == "linear" || layer.attention == "none") return 0;
+  if (layer.attention == "linear" || layer.attention == "none" || layer.shares_kv) return 0;
   if (layer.attention == "mla") return layer.latent_bytes;
   return static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / tp)) * layer.kv_bytes_of_head_pair;
 }

@@ -23,7 +23,8 @@ struct LayerFacts {
   double kv_bytes_of_head_pair = 0;  // of one token: key and value of one KV head
   std::int64_t kv_heads = 1;
 
-  std::string attention = "gqa";  // gqa, sliding_window, chunked, mla, linear or none
+  std::string attention = "gqa";  // gqa, sliding_window, chunked, mla, linear, compressed or none
+  bool shares_kv = false;         // reads another layer's keys and values
   std::int64_t window = 0;        // tokens of a sliding window or a chunk, else 0
   double even_bytes = 0;
   double kv_head_bytes = 0;
@@ -39,7 +40,10 @@ struct LayerFacts {
   double channel_bytes = 2;      // per element of the convolution's state
   std::int64_t state_heads = 0;  // of the recurrence, each with head_state elements
   double head_state = 0;
-  double recurrent_bytes = 2;  // per element of the recurrent state
+  double recurrent_bytes = 2;               // per element of the recurrent state
+  std::int64_t joined = 0;                  // tokens of one entry of compressed attention; 1: the window alone
+  double entry_bytes = 0, index_bytes = 0;  // of one entry, and of its key for the indexer
+  double head_width = 0, index_width = 0;   // numbers of what its compressors keep
   bool operator==(const LayerFacts&) const = default;
 };
 
@@ -48,8 +52,12 @@ struct ModelFacts {
   double end_bytes = 0;        // of the embedding by its dimensions; the head has as many
   double embedding_bytes = 0;  // as the checkpoint states them, else end_bytes
   double head_bytes = 0;
-  double norm_bytes = 0;  // the final one
+  double layer_table_bytes = 0;  // of the embedding: rows of the layers' own ones, their projection and its norm
+  double norm_bytes = 0;         // the final one
+  double streams = 1;            // of the residual
+  double own_width = 0;          // of all layers' own embeddings, of one token
   double tower_bytes = 0;
+  bool whole_tower = false;  // not divided over ranks
   bool tied = false;
   bool narrow = false;  // quantized, but not to fp8
   std::vector<LayerFacts> draft_layers;
@@ -61,6 +69,8 @@ double element_bytes(const input::Node& format);
 /// Throws InputError for missing or impossible dimensions.
 ModelFacts model_facts(const input::Node& model);
 
+/// The layer whose keys and values layer `index` reads: the nearest earlier one of its kind and window with its own.
+std::size_t read_layer(const ModelFacts& model, std::size_t index);
 /// Weight bytes of a layer on one of `tp` ranks; experts over `expert_ranks` where that is not 0.
 double rank_weight_bytes(const LayerFacts& layer, std::int64_t tp, std::int64_t expert_ranks = 0);
 /// KV bytes of one token on one of `tp` ranks.

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <numeric>
 #include <set>
 
@@ -35,6 +36,16 @@ Check ranges_claim(const PlanFacts& plan) {
     if (s < plan.partition.size()) end += plan.partition[s];
     claim.equal(stage_name(s) + " ends", plan.stages[s].end_layer, end);
   }
+  return claim.check();
+}
+
+Check sharing_claim(const PlanFacts& plan) {
+  Claim claim("layers that share keys and values are on the stage of the layer whose they read");
+  for (std::size_t s = 0; s < plan.stages.size(); ++s)
+    for (std::int64_t l = plan.stages[s].first_layer; l < plan.stages[s].end_layer; ++l) {
+      const auto read = static_cast<std::int64_t>(read_layer(plan.model, static_cast<std::size_t>(l)));
+      claim.require(stage_name(s), read >= plan.stages[s].first_layer, fmt::format("layer {} reads {}", l, read));
+    }
   return claim.check();
 }
 
@@ -87,6 +98,9 @@ void add_layout_claims(const PlanFacts& plan, Checks& checks) {
   checks.push_back(layers_claim(plan));
   checks.push_back(partition_claim(plan));
   checks.push_back(ranges_claim(plan));
+  const auto& layers = plan.model.layers;
+  if (plan.sound() && std::any_of(layers.begin(), layers.end(), [](const LayerFacts& it) { return it.shares_kv; }))
+    checks.push_back(sharing_claim(plan));
   checks.push_back(summary_claim(plan));
   checks.push_back(devices_claim(plan));
   checks.push_back(ends_claim(plan));

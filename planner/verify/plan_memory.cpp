@@ -67,7 +67,7 @@ Check weights_claim(const PlanFacts& plan) {
 /// Of the vision tower, on a rank that has one.
 double rank_tower(const PlanFacts& plan) {
   if (plan.no_items && memory_constant("encoder_tower_left_out", plan) != 0) return 0;
-  return plan.model.tower_bytes / (plan.whole_towers ? 1 : static_cast<double>(plan.tp));
+  return plan.model.tower_bytes / (plan.whole_towers || plan.model.whole_tower ? 1 : static_cast<double>(plan.tp));
 }
 
 Check ends_claim(const PlanFacts& plan) {
