@@ -196,10 +196,10 @@ struct Margin {
   std::int64_t bytes = 0, less_bytes = 0, more_bytes = 0;
 };
 
-/// Squared, of a sampler that does not sort after all, which leaves more and never less.
+/// Left by a sampler that does not sort after all: it does or it doesn't, which no other doubt makes up for.
 double spare(const ActivationMemory& activation, const MemoryRules& rules, const Corrected& known) {
   if (known.activation || known.all) return 0;
-  return square(rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes));
+  return rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes);
 }
 
 /// Of the smaller margin, on the side of zero: a start-up surely fits when both low ends are above it, and surely fails
@@ -270,17 +270,18 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   memory.reserve_bytes = known.budget_bytes;
   add_budget(plan, stage, memory, in_budget);
   const double inside = budget_doubt(memory, activation, rules, known, more, host);
-  const double wide = inside + spare(activation, rules, known);
+  const double more_left = spare(activation, rules, known);
   const double beyond = outside_doubt(memory, rules, known, more, host);
   // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
   const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
-  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(wide));
+  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(inside) + more_left);
   const Margin room{memory.kv_bytes - least_kv_bytes(plan, stage, layout, plan.max_model_len),
                     stated ? 0 : bytes(std::sqrt(inside)), memory.kv_uncertainty_bytes};
-  // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has none.
-  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
-                       bytes(std::sqrt(beyond + (stated ? inside : 0))),
-                       bytes(std::sqrt(beyond + (stated ? wide : 0))) + activation.idle_bytes};
+  // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has
+  // none.
+  const Margin outside{
+      outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(std::sqrt(beyond + (stated ? inside : 0))),
+      bytes(std::sqrt(beyond + (stated ? inside : 0)) + (stated ? more_left : 0)) + activation.idle_bytes};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);
   return memory;
@@ -318,7 +319,7 @@ std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& la
     });
   };
   std::int64_t low = 0;
-  std::int64_t high = plan.model.max_position > 0 ? plan.model.max_position : plan.max_model_len;
+  std::int64_t high = std::max(plan.model.max_position, plan.max_model_len);
   while (low < high) {
     const std::int64_t middle = low + (high - low + 1) / 2;
     if (starts(middle))

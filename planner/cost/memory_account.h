@@ -18,11 +18,11 @@
 //               layers with a state need a block for each of max_num_seqs sequences to capture graphs
 //               (kv_states_checked)
 //   uncertainty of each margin the root of the sum of squares of what its parts may be off by (memory.json,
-//               *_uncertainty), what compiling takes counted half and doubted as much; samplers that may not sort leave
-//               more and never less (sampler_spare). A part that a correction covers counts with 64 MiB and 10 % of the
-//               correction instead; one of "kv" covers all of the budget's parts. Stated is the distance from the
-//               smaller margin to the end on the side of zero: FITS when both low ends are above it, OOM when one high
-//               end is below.
+//               *_uncertainty), what compiling takes counted half and doubted as much; a sampler that may not sort
+//               leaves more and never less, the whole of it (sampler_spare). A part that a correction covers counts
+//               with 64 MiB and 10 % of the correction instead; one of "kv" covers all of the budget's parts. Stated
+//               is the distance from the smaller margin to the end on the side of zero: FITS when both low ends are
+//               above it, OOM when one high end is below.
 //   kv band     the wider side of the same for the KV bytes alone; none when they are stated
 //   verdict     TIGHT when |margin| < uncertainty, else FITS or OOM by its sign
 //   failure     the first that is short, in the order of a start-up: free memory for the budget, weights, profile run,
@@ -54,7 +54,8 @@ std::int64_t stage_kv_blocks(const spec::Plan& plan, const spec::Stage& stage, c
 std::int64_t stage_kv_tokens(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory);
 spec::Verdict verdict_of(const spec::StageMemory& memory);
 spec::Verdict verdict_of(std::int64_t margin_bytes, std::int64_t uncertainty_bytes);
-/// The largest max_model_len, up to the model's, that starts on every stage; 0 when none does. Stages' memory known.
+/// The largest max_model_len, up to the model's or what is asked beyond it, that starts on every stage; 0 when none
+/// does. Stages' memory known.
 std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& layout);
 /// Where start-up ends; nothing when no margin is negative.
 std::optional<spec::Failure> failure_of(const spec::Plan& plan);

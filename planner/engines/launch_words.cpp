@@ -180,6 +180,8 @@ std::map<std::string, std::string> engine_environment(const spec::Plan& plan) {
   std::map<std::string, std::string> out;
   if (plan.parallel.pp > 1) out["VLLM_PP_LAYER_PARTITION"] = partition_text(plan.partition);
   if (plan.engine.generation == "V0") out["VLLM_USE_V1"] = "0";
+  if (plan.model.max_position > 0 && plan.max_model_len > plan.model.max_position)
+    out["VLLM_ALLOW_LONG_MAX_MODEL_LEN"] = "1";
   if (!plan.engine.runner.empty()) out["VLLM_USE_V2_MODEL_RUNNER"] = plan.engine.runner == "V2" ? "1" : "0";
   return out;
 }

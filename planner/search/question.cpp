@@ -78,7 +78,8 @@ void check_parallel(const Request& request, int layers, int devices) {
 
 int max_model_len(const Request& request) {
   const long long asked = 1LL * request.workload.input_tokens + request.workload.output_tokens;
-  const long long longest = request.model.max_position > 0 ? request.model.max_position : 1LL << 30;
+  const bool bounded = request.model.max_position > 0 && !request.allow_long;
+  const long long longest = bounded ? request.model.max_position : 1LL << 30;
   if (asked > longest)
     throw InputError("--isl", "", fmt::format("prompt and output within the model's {} tokens", longest),
                      fmt::format("{} + {}", request.workload.input_tokens, request.workload.output_tokens));

@@ -34,6 +34,7 @@ struct Request {
   int top = 5;                                // plans to return
   std::map<std::string, std::string> inputs;  // the flags as given, echoed
   std::vector<std::string> assumed;
+  bool allow_long = false;  // max_model_len may exceed the model's, as VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 lets it
   bool keep_order = false;  // devices take their ranks in the order in which they were given
 };
 

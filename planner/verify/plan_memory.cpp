@@ -238,7 +238,7 @@ bool starts_with(const PlanFacts& plan, const KvPool& pool, std::int64_t tokens)
 
 Check context_claim(const PlanFacts& plan, const KvPool& pool) {
   Claim claim("the longest context starts, and one token more does not or exceeds the model's");
-  const std::int64_t most = plan.max_position > 0 ? plan.max_position : plan.max_model_len;
+  const std::int64_t most = std::max<std::int64_t>(plan.max_position, plan.max_model_len);
   const std::int64_t longest = plan.longest_context;
   claim.require("plan", longest <= most, std::to_string(longest));
   if (longest > 0) claim.require("plan", starts_with(plan, pool, longest), "a request too long");

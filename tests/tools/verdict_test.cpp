@@ -50,6 +50,23 @@ TEST(Check, WhatFitsExitsZeroAndVerifies) {
   EXPECT_EQ(verified.status, 0) << verified.out;
 }
 
+TEST(Check, ContextsBeyondTheModelsNeedTheServersOwnWord) {
+  // Qwen2.5-7B takes 32,768 tokens by itself.
+  const std::string line = "vllm serve Qwen/Qwen2.5-7B-Instruct --max-model-len 40000 --kv-cache-dtype fp8";
+  const Outcome refused = ppplan("check --gpus 1xa100-sxm-80gb -- " + line);
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("32768"));
+  const std::string asked = "check --gpus 1xa100-sxm-80gb --format json -- VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 " + line;
+  const Outcome outcome = ppplan(asked);
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  const Json plan = json_of(outcome);
+  EXPECT_EQ(plan.at("inputs").at("max_model_len"), 40000);
+  EXPECT_GE(plan.at("longest_context"), 40000);
+  EXPECT_EQ(plan.at("launch").at("env").at("VLLM_ALLOW_LONG_MAX_MODEL_LEN"), "1");
+  const Outcome verified = ppplan("verify " + written("long.json", outcome.out));
+  EXPECT_EQ(verified.status, 0) << verified.out;
+}
+
 TEST(Check, ReadsAServerLineAsItIs) {
   const Outcome outcome = ppplan(
       "check --gpus 8xl4 --format json -- VLLM_PP_LAYER_PARTITION=9,10,10,10,10,10,11,10 vllm serve "

@@ -203,6 +203,8 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
   app.add_option("--dp", flags.dp, "pin data parallelism");
   app.add_option("--partition", flags.partition, "pin the layers per stage: 20,21,20,19");
   app.add_option("--max-model-len", flags.max_model_len, "longest request in tokens");
+  app.add_flag("--allow-long-max-model-len", flags.allow_long,
+               "a --max-model-len beyond the model's, as VLLM_ALLOW_LONG_MAX_MODEL_LEN=1 asks for it");
   app.add_option("--max-num-seqs", flags.max_num_seqs, "sequences of all batches in flight");
   app.add_option("--max-num-batched-tokens", flags.max_num_batched_tokens, "tokens of one batch");
   app.add_option("--gpu-memory-utilization", flags.gpu_memory_utilization,
@@ -274,6 +276,7 @@ search::Request request_from(const CLI::App& app, const InputFlags& flags) {
   request.dp = positive(flags.dp, "--dp");
   if (!flags.partition.empty()) request.partition = parse_numbers(flags.partition, "--partition");
   request.max_model_len = positive(flags.max_model_len, "--max-model-len");
+  request.allow_long = flags.allow_long;
   request.max_num_seqs = positive(flags.max_num_seqs, "--max-num-seqs");
   request.max_num_batched_tokens = positive(flags.max_num_batched_tokens, "--max-num-batched-tokens");
   request.gpu_memory_utilization = utilization_of(flags, request.cluster);

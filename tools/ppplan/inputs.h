@@ -24,6 +24,7 @@ struct InputFlags {
   std::optional<double> max_ttft_s, max_tpot_s;
   std::optional<int> tp, pp, dp;
   std::string partition;
+  bool allow_long = false;
   std::optional<int> max_model_len, max_num_seqs, max_num_batched_tokens;
   std::optional<double> gpu_memory_utilization;
   std::optional<int> block_size;

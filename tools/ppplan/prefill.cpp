@@ -96,6 +96,7 @@ ToldFlags told_by(const engines::ServeLine& line) {
   add_encoder(line, out);
   if (value_of(line, "--speculative-config").find("mtp") != std::string::npos) out["--mtp"] = "";
   if (env("VLLM_USE_V1") == "0") out["--vllm-engine"] = "V0";
+  if (env("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1") out["--allow-long-max-model-len"] = "";
   if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
     out["--model-runner"] = runner == "1" ? "V2" : "V1";
   if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
