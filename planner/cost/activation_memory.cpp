@@ -111,6 +111,19 @@ double library_workspace(const spec::Plan& plan, const spec::Stage& stage, const
   return rules.value(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes");
 }
 
+/// Rows in which a sparse attention gathers its indexer's keys; the profile run reserves them, and they stay.
+double indexer_rows_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  constexpr double scale_bytes = 4;
+  double most = 0;
+  for (int l = stage.first_layer; l < stage.end_layer; ++l) {
+    const spec::Attention& a = plan.model.layers[static_cast<std::size_t>(l)].attention;
+    if (a.index_heads == 0) continue;
+    const double rows = rules.value("indexer_contexts") * plan.max_model_len / std::max(1, a.compress_ratio);
+    most = std::max(most, rows * (a.index_dim + scale_bytes));
+  }
+  return most;
+}
+
 /// Model runner V2 profiles the tower where it runs, the older one wherever it is loaded.
 bool runs_tower(const spec::Plan& plan, const spec::Stage& stage) {
   return stage.tower && (stage.first_layer == 0 || !on_v2_runner(plan));
@@ -207,7 +220,7 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   const double forward = hidden_copies(plan, rules) * hidden + own_bytes(plan, stage, tokens * element) +
                          element * widest_elements(plan, stage, rules);
   ActivationMemory out;
-  const double workspace = library_workspace(plan, stage, rules);
+  const double workspace = library_workspace(plan, stage, rules) + indexer_rows_bytes(plan, stage, rules);
   out.forward_bytes = bytes(forward + buffers + workspace);
   double peak = forward, kept = 0;
   if (runs_tower(plan, stage)) {

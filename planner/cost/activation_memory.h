@@ -16,7 +16,8 @@
 //   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h),
 //             on the first stage alone with model runner V2. Engine V1 keeps outputs and cache until the sampler has
 //             run
-//   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0
+//   workspace of matrix products, in PyTorch's allocator: 8 MiB, 32 MiB from compute capability 9.0; of a sparse
+//             attention's indexer (Di its dimension, m the tokens of an entry): 40 max_model_len / m (Di + 4) bytes
 //   sampler   max_num_seqs * vocabulary * bytes a logit, since 0.17 and a buffer of one row for each multiprocessor,
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
 //             model runner V2: 2 bytes a logit there, and counts for penalties that stay, max_num_seqs * vocabulary *

@@ -31,12 +31,15 @@ TEST(ScaleGroups, ExpertsOfFp8AreCutInWholeBlocks) {
 }
 
 TEST(ScaleGroups, SharedExpertsAreCutEvenWhereExpertsAreNot) {
-  EXPECT_EQ(fault("deepseek-v3", 16), "");  // 2048 / 16 = 128
-  EXPECT_THAT(fault("deepseek-v3", 32, true), HasSubstr("2048 columns of the shared expert make slices of 64"));
+  spec::ModelSpec model = spec::read_model("deepseek-v3");
+  EXPECT_EQ(tensor_parallel_fault(model, 16), "");  // 2048 / 16 = 128
+  model.layers.erase(model.layers.begin(), model.layers.begin() + 3);  // the dense ones: 18432 / 32 = 576
+  EXPECT_THAT(tensor_parallel_fault(model, 32, true), HasSubstr("2048 columns of the shared expert make slices of 64"));
 }
 
 TEST(ScaleGroups, DenseBlocksAreCutInWholeBlocks) {
   EXPECT_EQ(fault("Qwen/Qwen3-32B-FP8", 8), "");  // 25600 / 8 = 25 x 128
+  EXPECT_THAT(fault("deepseek-v3", 32), HasSubstr("18432 columns of the feed-forward block make slices of 576"));
   EXPECT_THAT(fault("Qwen/Qwen3-32B-FP8", 16), HasSubstr("25600 columns of the feed-forward block make slices of 1600"));
 }
 
