@@ -75,14 +75,44 @@ TEST(KvGroups, OfGemma4KeepNothingForLayersThatShare) {
     EXPECT_EQ(group.block_tokens, group.kind == spec::AttentionKind::gqa ? 16 : 32);
 }
 
-/// States of 2,138,112 / 2 bytes lie in pages of latents: 1,152 bytes a token, in steps of 128 tokens.
+/// A bench of Gemma 4 E4B on an L4 with 0.28.0 (file id 68910250822): in 3.1 GiB 150,167 tokens at a context of 32,768
+/// and 186,796 at 131,072; in 5.97 GiB 288,826. All three follow from whole numbers of blocks of 256 KiB.
+TEST(KvGroups, OfGemma4HoldTheTokensThatAServerPrinted) {
+  const KvLayout layout = kv_layout(spec::read_model("gemma-4-e4b"), 1, 16, 1, false, "0.28");
+  EXPECT_EQ(tokens_of(layout, 12708, 32768, 2048, 2), 150167);
+  EXPECT_EQ(tokens_of(layout, 12708, 131072, 2048, 2), 186796);
+  EXPECT_EQ(tokens_of(layout, 24442, 32768, 2048, 2), 288826);
+  EXPECT_NEAR(12708.0 * 262144 / (1 << 30), 3.1, 0.05);
+  EXPECT_NEAR(24442.0 * 262144 / (1 << 30), 5.97, 0.005);
+}
+
+/// vllm issue 49878: a request of 262,144 tokens in batches of 32,768 of Gemma 4 31B needs 45.79 GiB with 0.25.1, 70.79
+/// with 0.26.0, where 58,368 tokens would fit 49.
+TEST(KvGroups, OfGemma4NeedForARequestWhatAServerAskedFor) {
+  const spec::ModelSpec model = spec::read_model("gemma-4-31b");
+  const auto gib = [&](const char* version, std::int64_t tokens) {
+    const KvLayout layout = kv_layout(model, 1, 16, 1, false, version);
+    return static_cast<double>(request_blocks(layout, tokens, 32768, 2) * block_bytes(layout, 0, 60)) / (1 << 30);
+  };
+  EXPECT_NEAR(gib("0.25.1", 262144), 45.79, 0.005);
+  EXPECT_NEAR(gib("0.26.0", 262144), 70.79, 0.005);
+  EXPECT_LE(gib("0.26.0", 58368), 49);
+  EXPECT_GT(gib("0.26.0", 58368 + 32), 49);
+}
+
+/// States of 2,138,112 / 2 bytes lie in pages of latents: 1,152 bytes a token, in steps of 64 tokens, later of 128.
 TEST(KvGroups, OfKimiLinearHoldAStateInAPageOfLatents) {
   const spec::ModelSpec model = spec::read_model("kimi-linear");
   const KvLayout layout = kv_layout(model, 2, 16, 1, false, "0.12");
   const std::int64_t state = 3 * 3 * 2048 * 2 + 16 * 128 * 128 * 4;
-  const std::int64_t block = (state + 128 * 1152 - 1) / (128 * 1152) * 128;
-  EXPECT_EQ(layout.page_bytes[0], block * 1152);
+  const auto page = [&](std::int64_t step) { return (state + step * 1152 - 1) / (step * 1152) * step * 1152; };
+  EXPECT_EQ(layout.page_bytes[0], page(64));
+  EXPECT_EQ(kv_layout(model, 2, 16, 1, false, "0.28").page_bytes[0], page(128));
   EXPECT_EQ(layout.groups.size(), 4U) << "7 latent layers and 20 linear ones in groups of 7";
+  // vllm issue 28228: 2.30 GiB are 75,840 tokens and 2.48 requests of 120,000.
+  const std::int64_t blocks = blocks_in(layout, 0, 27, static_cast<std::int64_t>(2.295 * (1 << 30)));
+  EXPECT_EQ(tokens_of(layout, blocks, 120000, 64000, 1), 75840);
+  EXPECT_NEAR(static_cast<double>(blocks) / static_cast<double>(request_blocks(layout, 120000, 64000, 1)), 2.48, 0.005);
 }
 
 }  // namespace
