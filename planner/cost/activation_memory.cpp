@@ -144,9 +144,15 @@ double penalty_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) 
   return 1.0 * plan.micro_batching.max_num_seqs * plan.model.vocabulary * rules.value("v2_penalty_bytes_per_logit");
 }
 
+/// With a tower the graph begins behind the embedding (inputs_embeds of vllm/v1/worker/gpu_model_runner.py).
+bool compiles_embedding(const spec::Plan& plan, const spec::Stage& stage) {
+  if (plan.engine.enforce_eager || stage.first_layer > 0) return false;
+  return plan.model.tower.parameters == 0 || engines::leaves_tower_out(plan);
+}
+
 /// `peak` of what the profile run takes when nothing is compiled in it.
 double compile_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules, double peak) {
-  if (plan.engine.enforce_eager || stage.first_layer > 0) return 0;
+  if (!compiles_embedding(plan, stage)) return 0;
   const double table = static_cast<double>(spec::token_table_bytes(plan.model)) / plan.parallel.tp;
   return rules.value("compile_peak_tables") * std::max(0.0, table - peak) + rules.value("compile_kept_tables") * table;
 }

@@ -43,10 +43,11 @@ std::vector<spec::Plan> add_neighbours(const Question& question, spec::Plan& pla
   std::vector<spec::Plan> fitting;
   if (plan.parallel.pp == 1) return fitting;
   for (const auto& partition : moves(plan)) {
+    if (!engines::partition_fault(plan.model, partition).empty()) continue;
     spec::Plan moved = build_plan(question, plan.parallel, plan.micro_batching, partition, order_of(plan));
     cost::assess_memory(moved);
     plan.neighbours.push_back({partition, moved.predicted.kv_tokens, 0, moved.verdict});
-    if (moved.verdict == spec::Verdict::oom || !engines::partition_fault(plan.model, partition).empty()) continue;
+    if (moved.verdict == spec::Verdict::oom) continue;
     cost::assess_times(moved, question.book);
     moved.predicted = cost::analytic(moved);
     fitting.push_back(std::move(moved));

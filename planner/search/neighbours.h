@@ -9,7 +9,7 @@
 namespace ppplan::search {
 
 /// Fills plan.neighbours, predictions by the same evaluator that predicted the plan (closed form when it is empty).
-/// A neighbour that does not fit has no throughput. Returns those that fit, without a launch line.
+/// Cuts that vLLM can't run are left out, what does not fit has no throughput. Returns what fits, without launch line.
 std::vector<spec::Plan> add_neighbours(const Question& question, spec::Plan& plan, const Evaluator& simulate,
                                        Counts& counts);
 /// The best plan moves by single layers until none gains more than no difference: the evaluator sees what the closed

@@ -290,6 +290,8 @@ double rank_weight_bytes(const LayerFacts& layer, std::int64_t tp, std::int64_t 
 double rank_kv_bytes_per_token(const LayerFacts& layer, std::int64_t tp) {
   if (layer.attention == "linear" || layer.attention == "none" || layer.shares_kv) return 0;
   if (layer.attention == "mla") return layer.latent_bytes;
+  if (layer.attention == "compressed")
+    return std::ceil((layer.entry_bytes + layer.index_bytes) / static_cast<double>(layer.joined));
   return static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / tp)) * layer.kv_bytes_of_head_pair;
 }
 

@@ -126,6 +126,19 @@ TEST(MemoryAccount, HalfOfWhatCompilingTakesIsCountedAndDoubted) {
   EXPECT_GE(compiled.stages[0].memory.kv_uncertainty_bytes, counted);
 }
 
+TEST(MemoryAccount, CompilingDoesNotMeetTheEmbeddingBehindATower) {
+  spec::Plan compiled = small_plan({4, 4});
+  compiled.model.vocabulary = 1 << 20;
+  compiled.model.tower.parameters = 1000;
+  compiled.stages[0].tower = true;
+  compiled.provenance.vllm = "0.15";
+  spec::Plan eager = compiled;
+  eager.engine.enforce_eager = true;
+  cost::assess_memory(compiled);
+  cost::assess_memory(eager);
+  EXPECT_EQ(compiled.stages[0].memory.activation_bytes, eager.stages[0].memory.activation_bytes);
+}
+
 TEST(MemoryAccount, BothMarginsMustBeAboveZeroAtTheirLowEnds) {
   spec::Plan plan = small_plan({8});
   for (int utilization = 50; utilization <= 99; ++utilization) {

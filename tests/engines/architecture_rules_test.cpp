@@ -40,6 +40,17 @@ TEST(PartitionFault, DependsOnTheModelFile) {
   EXPECT_EQ(partition_fault(vision, {3, 91}), "");
 }
 
+TEST(PartitionFault, KeepsLayersWithTheOneWhoseKeysAndValuesTheyRead) {
+  const spec::ModelSpec model = spec::read_model("gemma-4-e2b");
+  // Layers from 15 on read layer 13 or 14.
+  EXPECT_EQ(partition_fault(model, {13, 22}), "");
+  EXPECT_NE(partition_fault(model, {14, 21}), "") << "layer 13 is left behind";
+  EXPECT_NE(partition_fault(model, {18, 17}), "");
+  const std::vector<bool> cuts = allowed_cuts(model);
+  for (std::size_t l = 1; l < 35; ++l) EXPECT_EQ(cuts[l], l <= 13) << l;
+  EXPECT_TRUE(allowed_cuts(spec::read_model("gemma-4-31b")).empty());
+}
+
 TEST(TensorParallel, CountsLatentAndLinearHeads) {
   EXPECT_EQ(tensor_parallel_fault(spec::read_model("deepseek-v3"), 16), "");
   EXPECT_EQ(tensor_parallel_fault(spec::read_model("Qwen/Qwen3.5-397B-A17B"), 32),

@@ -155,8 +155,8 @@ TEST(KvGroups, LogsCountTokensAsTheirVersionDoes) {
   // One kind: blocks of 16 tokens either way.
   EXPECT_EQ(engines::tokens_of(layout_of({full()}), 100, 1600, 512, 2), 1600);
   EXPECT_EQ(engines::tokens_of(layout_of({full()}, 1, "0.9"), 100, 1600, 512, 2), 1600);
-  // Two groups: before 0.24 half of the blocks each; since then by the 4,096 + 129 blocks of a longest request.
-  EXPECT_EQ(engines::tokens_of(layout_of({window(1024), full()}, 1, "0.23"), 8450, 65536, 512, 2), 4225 * 16);
+  // Two groups: before 0.21 half of the blocks each; since then by the 4,096 + 129 blocks of a longest request.
+  EXPECT_EQ(engines::tokens_of(layout_of({window(1024), full()}, 1, "0.20"), 8450, 65536, 512, 2), 4225 * 16);
   EXPECT_EQ(engines::tokens_of(layout_of({window(1024), full()}), 8450, 65536, 512, 2), 2 * 65536);
 }
 

@@ -237,11 +237,13 @@ TEST(HostBackend, RefusesLayersThatItsKernelsDoNotCompute) {
   EXPECT_THAT(refused_latent(&spec::Attention::index_heads, 4), HasSubstr("an indexer of sparse attention"));
   EXPECT_THAT(refused_latent(&spec::Attention::rope_dim, 5), HasSubstr("expected an even rope_dim"));
   EXPECT_THAT(refused_latent(&spec::Attention::nope_dim, 0), HasSubstr("found 3, 24, 0 and 6"));
-  for (const auto part : {&spec::Attention::sinks, &spec::Attention::output_gate, &spec::Attention::output_bias})
+  for (const auto part : {&spec::Attention::sinks, &spec::Attention::output_gate, &spec::Attention::output_bias,
+                          &spec::Attention::shares_kv, &spec::Attention::value_is_key})
     EXPECT_NE(refused([&](spec::Layer& layer) { layer.attention.*part = true; }), "");
   for (const auto part :
        {&spec::FeedForward::shared_gate, &spec::FeedForward::router_bias, &spec::FeedForward::expert_bias})
     EXPECT_NE(refused([&](spec::Layer& layer) { layer.feed_forward.*part = true; }), "");
+  EXPECT_THAT(refused([](spec::Layer& layer) { layer.own_embedding = 16; }), HasSubstr("an embedding of its own"));
   EXPECT_EQ(refused([](spec::Layer& layer) { layer.attention.window = 0; }), "");
 }
 

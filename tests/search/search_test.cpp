@@ -313,6 +313,19 @@ TEST(Search, NeighboursMoveOneLayerOverABoundary) {
   }
 }
 
+/// Layers 7 to 11 read what layer 6 keeps: the last of three stages has six layers at least, of every neighbour too.
+TEST(Search, LayersThatShareKeysAndValuesStayInOneStage) {
+  Request request = small_request(cluster_of({{"card", 3, 8, 1}}));
+  for (std::size_t l = 7; l < 12; ++l) request.model.layers[l].attention.shares_kv = true;
+  request.pp = 3;
+  request.tp = 1;
+  for (const spec::Plan& plan : searched(request).plans) EXPECT_GE(plan.partition.back(), 6);
+  request.partition = {3, 3, 6};
+  const Result result = searched(request);
+  EXPECT_THAT(result.plans.front().neighbours, Not(IsEmpty()));
+  for (const spec::Neighbour& neighbour : result.plans.front().neighbours) EXPECT_GE(neighbour.partition.back(), 6);
+}
+
 TEST(Search, StoppedBeforeItStartedIsInterruptedAndEmpty) {
   cost::CostBook book({});
   const std::atomic<bool> stop{true};
