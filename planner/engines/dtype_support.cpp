@@ -140,7 +140,42 @@ DtypeSupport kv_dtype_support(const spec::Device& device, spec::DType dtype, con
   return support("kv_cache", "KV entries", dtype, device, vllm_version);
 }
 
+bool falls_back_to_fp16(const std::string& vllm_version) {
+  const std::string version = vllm_version.empty() ? newest_vllm() : vllm_version;
+  const Node since = catalog::dtypes().root().at("bf16_falls_back").at("since");
+  return engines::vllm_version(version) >= engines::vllm_version(since.text());
+}
+
+namespace {
+
+/// NVIDIA's cards alone have a compute capability.
+std::string capability_fault(const Node& rule, const std::string& what, const spec::Device& device) {
+  const int needed = capability(rule, "from", 0);
+  if (device.compute_capability <= 0 || device.compute_capability >= needed) return "";
+  return what + " need compute capability " + dotted(needed) + ", " + device.name + " has " +
+         dotted(device.compute_capability);
+}
+
+std::string method_fault(const spec::ModelSpec& model, const spec::Device& device) {
+  for (const Node& rule : catalog::dtypes().root().at("methods").items())
+    if (rule.at("method").text() == model.quantization)
+      return capability_fault(rule, model.quantization + " checkpoints", device);
+  return "";
+}
+
+std::string sparse_fault(const spec::ModelSpec& model, const spec::Device& device) {
+  const bool sparse = std::any_of(model.layers.begin(), model.layers.end(), [](const spec::Layer& layer) {
+    return layer.attention.kind == spec::AttentionKind::mla && layer.attention.index_heads > 0;
+  });
+  const Node rule = catalog::dtypes().root().at("sparse_latent_attention");
+  return sparse ? capability_fault(rule, "kernels of sparse latent attention", device) : "";
+}
+
+}  // namespace
+
 std::string format_fault(const spec::ModelSpec& model, const spec::Device& device, const std::string& vllm_version) {
+  for (std::string text : {method_fault(model, device), sparse_fault(model, device)})
+    if (!text.empty()) return text;
   const auto fault = [&](const DtypeSupport& support, spec::DType dtype, const char* what) {
     if (support.kind != DtypeSupport::Kind::unsupported) return std::string();
     return std::string(spec::name(dtype)) + " " + what + " on " + device.name +

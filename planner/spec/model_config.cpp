@@ -87,6 +87,8 @@ void set_formats(ModelSpec& model, const Node& config, const Node& text) {
   const Node& stated = nested ? text : config;
   const WeightFormats formats = weight_formats(stated, model.activation_dtype, static_cast<int>(model.layers.size()));
   model.scale_group = scale_group(stated);
+  if (const auto quantization = stated.find("quantization_config"))
+    model.quantization = quantization->at("quant_method").text();
   model.dtype = formats.dense;
   model.attention_dtype = formats.attention;
   model.expert_dtype = formats.experts;

@@ -262,6 +262,7 @@ Json to_json(const ModelSpec& model) {
   for (const auto& [key, member] : format_details) out[key] = name(model.*member);
   if (model.scale_group != ScaleGroup{})
     out["scale_group"] = {{"inputs", model.scale_group.inputs}, {"outputs", model.scale_group.outputs}};
+  if (!model.quantization.empty()) out["quantization"] = model.quantization;
   out["rope_theta"] = model.rope_theta;
   out["norm_epsilon"] = model.norm_epsilon;
   if (model.tower.parameters > 0)
@@ -298,6 +299,7 @@ ModelSpec model_from_json(const Node& node) {
   if (const auto group = node.find("scale_group"))
     model.scale_group = {bounded(group->at("inputs"), 1, most_in_scale_group),
                          bounded(group->at("outputs"), 1, most_in_scale_group)};
+  if (const auto method = node.find("quantization")) model.quantization = method->text();
   if (const auto tower = node.find("tower")) model.tower = tower_from(*tower);
   model.layers = layers_from(node.at("layers"));
   if (model.layers.empty()) node.at("layers").fail("at least one layer");

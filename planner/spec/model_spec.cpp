@@ -88,6 +88,7 @@ void set_weight_dtype(ModelSpec& model, DType dtype) {
   model.dtype = model.attention_dtype = model.expert_dtype = dtype;
   model.stated.reset();
   model.scale_group = {};
+  model.quantization.clear();
 }
 
 bool has_experts(const Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; }

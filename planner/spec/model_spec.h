@@ -149,6 +149,7 @@ struct ModelSpec {
   DType expert_dtype = DType::bf16;      // of the experts' matrices
   DType activation_dtype = DType::bf16;  // of norms, biases, routers, embedding, head, and of what travels
   ScaleGroup scale_group;                // of the matrices that are not in activation_dtype
+  std::string quantization;              // method that a checkpoint's config states: "awq", "gptq", "fp8"; "" without
   Tower tower;
   std::vector<Layer> draft_layers;  // multi-token prediction; loaded only when speculation is asked for
   std::optional<StatedBytes> stated;

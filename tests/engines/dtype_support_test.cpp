@@ -5,6 +5,7 @@
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/gpu_kind.h"
+#include "planner/spec/read_model.h"
 
 namespace ppplan::engines {
 namespace {
@@ -85,6 +86,26 @@ TEST(DtypeSupport, IsToldOfEveryCardAndFormat) {
         EXPECT_NE(support.kind, Kind::unknown) << name;
       }
     }
+}
+
+TEST(FormatFault, KnowsMethodsAndSparseAttention) {
+  const auto fault = [](const char* model, const char* gpu) {
+    return format_fault(spec::read_model(model), card(gpu), "0.12");
+  };
+  EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-AWQ", "v100-32gb"),
+            "awq checkpoints need compute capability 7.5, v100-32gb has 7.0");
+  EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-AWQ", "a10g"), "");
+  EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int4", "v100-32gb"), fault("Qwen/Qwen2.5-72B-Instruct", "v100-32gb"));
+  EXPECT_EQ(fault("deepseek-ai/DeepSeek-V3.2", "a100-sxm-80gb"),
+            "kernels of sparse latent attention need compute capability 9.0, a100-sxm-80gb has 8.0");
+  EXPECT_EQ(fault("deepseek-ai/DeepSeek-V3.2", "h200"), "");
+  EXPECT_EQ(fault("deepseek-ai/DeepSeek-V3.1", "a100-sxm-80gb"), "");
+}
+
+TEST(Bf16, FallsBackFrom09On) {
+  EXPECT_FALSE(falls_back_to_fp16("0.8.4"));
+  EXPECT_TRUE(falls_back_to_fp16("0.9.0"));
+  EXPECT_TRUE(falls_back_to_fp16(""));
 }
 
 }  // namespace

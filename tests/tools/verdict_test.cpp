@@ -42,6 +42,30 @@ TEST(Check, SaysWhereStartUpEndsAndByHowMuch) {
   EXPECT_GT(document.at("short_bytes"), 40LL << 30);
 }
 
+// "Bfloat16 is only supported on GPUs with compute capability of at least 8.0": asked for, or left so before 0.9.
+TEST(Check, ServersThatAskForBf16OfACardWithoutItAreRefused) {
+  const auto check = [](const std::string& version, const std::string& more) {
+    return ppplan("check --gpus 1 --gpu t4 --vllm " + version +
+                  " -- vllm serve Qwen/Qwen2.5-0.5B-Instruct --max-model-len 4096 " + more);
+  };
+  for (const auto& [version, more] : {std::pair("0.12", "--dtype bfloat16"), std::pair("0.8.4", "")}) {
+    const Outcome outcome = check(version, more);
+    EXPECT_EQ(outcome.status, 2) << version;
+    EXPECT_THAT(outcome.err, HasSubstr("expected half, since t4 has no bf16")) << version;
+  }
+  EXPECT_EQ(check("0.8.4", "--dtype half").status, 0);
+  EXPECT_EQ(check("0.12", "").status, 0);
+}
+
+// 1536 columns of an expert over 8 ranks are 192, no whole blocks of 128.
+TEST(Check, BlocksOfFp8AreNotCut) {
+  const std::string line = "check --gpus 8 --gpu h100-sxm -- vllm serve Qwen/Qwen3-235B-A22B-FP8 -tp 8";
+  const Outcome outcome = ppplan(line);
+  EXPECT_EQ(outcome.status, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("slices of 192 over 8 ranks"));
+  EXPECT_EQ(ppplan(line + " --enable-expert-parallel").status, 0);
+}
+
 TEST(Check, WhatFitsExitsZeroAndVerifies) {
   const Outcome outcome = ppplan("check --model llama8b --gpus 1xa100-sxm-80gb --max-model-len 16384 --format json");
   EXPECT_EQ(outcome.status, 0) << outcome.err;

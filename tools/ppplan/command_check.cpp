@@ -68,6 +68,7 @@ void take_line(const Context& context, const CLI::App& command, Flags& flags) {
   for (const std::string& warning : line.warnings) note(context, "warning: " + warning);
   for (const std::string& flag : line.not_modelled) note(context, "not modelled: " + flag);
   prefill(command, told_by(line), flags.input);
+  flags.input.server_dtype = server_dtype(line);
   if (flags.input.model == line.model) refuse_unknown_path(line.model);
 }
 

@@ -140,6 +140,19 @@ void echo(const CLI::App& app, std::map<std::string, std::string>& inputs) {
       inputs[option->get_name().substr(2)] = fmt::format("{}", fmt::join(option->results(), " "));
 }
 
+/// A server that asks for bf16, or leaves the format of a checkpoint in bf16 to a release that does not fall back, ends
+/// on a card without it. What quantized checkpoints compute in is theirs to say.
+void refuse_bf16_of_server(const InputFlags& flags, const spec::ModelSpec& model, const std::string& version,
+                           const std::string& card) {
+  if (!flags.server_dtype) return;
+  const std::string& dtype = *flags.server_dtype;
+  const bool asked = dtype == "bfloat16" || dtype == "bf16";
+  const bool left_so = dtype == "auto" && model.quantization.empty() && !engines::falls_back_to_fp16(version);
+  if (asked || left_so)
+    throw input::InputError("--dtype", "", "half, since " + card + " has no bf16",
+                            asked ? "'" + dtype + "'" : "none, which is the checkpoint's bf16 under vLLM " + version);
+}
+
 /// Cards without bf16 get the model in fp16, as vLLM's message asks for.
 void to_fp16_where_needed(search::Request& request, const InputFlags& flags) {
   spec::ModelSpec& model = request.model;
@@ -148,6 +161,7 @@ void to_fp16_where_needed(search::Request& request, const InputFlags& flags) {
     if (model.activation_dtype != spec::DType::bf16 || flags.dtype == "bf16") return;
     const auto support = engines::dtype_support(device, spec::DType::bf16, version);
     if (support.kind != engines::DtypeSupport::Kind::unsupported) continue;
+    refuse_bf16_of_server(flags, model, version, device.name);
     for (spec::DType* dtype :
          {&model.dtype, &model.attention_dtype, &model.expert_dtype, &model.activation_dtype, &model.kv_dtype})
       if (*dtype == spec::DType::bf16) *dtype = spec::DType::fp16;

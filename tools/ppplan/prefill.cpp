@@ -105,4 +105,9 @@ ToldFlags told_by(const engines::ServeLine& line) {
   return out;
 }
 
+std::string server_dtype(const engines::ServeLine& line) {
+  const std::string stated = value_of(line, "--dtype");
+  return stated.empty() ? "auto" : stated;
+}
+
 }  // namespace ppplan::tools

@@ -19,4 +19,7 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into);
 /// A server's line in ppplan's own flags.
 ToldFlags told_by(const engines::ServeLine& line);
 
+/// Its --dtype, of what is computed: "auto", "half", "bfloat16", ...
+std::string server_dtype(const engines::ServeLine& line);
+
 }  // namespace ppplan::tools
