@@ -55,8 +55,7 @@ spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Eva
   const Question question = question_of(request, book);
   const spec::Parallel parallel{*request.tp, *request.pp, *request.dp};
   if (const std::string fault = order_fault(question, given_order(parallel)); !fault.empty())
-    throw input::InputError("--dtype", "", "a number format that vLLM " + question.vllm + " runs on these cards",
-                            fault);
+    throw input::InputError("--gpus", "", "cards that vLLM " + question.vllm + " serves this model on", fault);
   if (parallel.pp <= question.layers)
     if (const std::string fault = engines::pipeline_fault(request.model, parallel.pp, question.vllm); !fault.empty())
       throw input::InputError("--pp", "", "a degree that vLLM " + question.vllm + " runs this model with", fault);
