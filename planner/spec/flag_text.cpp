@@ -33,8 +33,22 @@ int whole_number(const std::string& text, int low, int high, const std::string& 
   throw input::InputError(flag, "", expected, "\"" + text + "\"");
 }
 
+namespace {
+
+/// The shortest that the word is a part of: "v100" of "v100-32gb".
+std::string whole_of(const std::string& word, const std::vector<std::string>& known) {
+  std::string out;
+  for (const std::string& name : known)
+    if (name.find(word) != std::string::npos && (out.empty() || name.size() < out.size())) out = name;
+  return out;
+}
+
+}  // namespace
+
 std::string quoted_with_hint(const std::string& word, const std::vector<std::string>& known) {
-  const std::string near = input::nearest(word, known);
+  constexpr std::size_t least_part = 3;
+  std::string near = word.size() < least_part ? "" : whole_of(word, known);
+  if (near.empty()) near = input::nearest(word, known);
   return "\"" + word + "\"" + (near.empty() ? "" : " (did you mean \"" + near + "\"?)");
 }
 

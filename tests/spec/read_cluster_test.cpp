@@ -64,6 +64,8 @@ TEST(Gpus, UnknownOnesAreRefusedWithTheNearestName) {
   ClusterFlags flags;
   flags.gpus = "2xrtx409";
   EXPECT_NE(refusal(flags).find("did you mean \"rtx4090\"?"), std::string::npos);
+  flags.gpus = "2xv100";
+  EXPECT_NE(refusal(flags).find("did you mean \"v100-"), std::string::npos) << "the name of a size is longer";
   flags.gpus = "2";
   flags.gpu = "h10-sxm";
   EXPECT_EQ(refusal(flags).find("--gpu: "), 0U);
