@@ -88,18 +88,17 @@ double hidden_copies(const spec::Plan& plan, const engines::MemoryRules& rules) 
          (plan.parallel.tp > 1 ? rules.value("reduced_hidden_copies") : 0);
 }
 
+bool is_last(const spec::Plan& plan, const spec::Stage& stage) {
+  return stage.end_layer == static_cast<int>(plan.model.layers.size());
+}
+
 /// The layers' own embeddings are there for the whole pass; where they are made, rows and projection come beside them.
 /// On the last stage models with several streams keep a buffer of all of them.
 double own_bytes(const spec::Plan& plan, const spec::Stage& stage, double of_an_element) {
   double width = 0;
   for (const spec::Layer& layer : plan.model.layers) width += layer.own_embedding;
-  const bool last = stage.end_layer == static_cast<int>(plan.model.layers.size());
-  const double streams = last && plan.model.residual_streams > 1 ? plan.model.residual_streams : 0;
+  const double streams = is_last(plan, stage) && plan.model.residual_streams > 1 ? plan.model.residual_streams : 0;
   return of_an_element * ((stage.first_layer == 0 ? 3 : 1) * width + streams * plan.model.hidden);
-}
-
-bool is_last(const spec::Plan& plan, const spec::Stage& stage) {
-  return stage.end_layer == static_cast<int>(plan.model.layers.size());
 }
 
 /// Matrix products keep a workspace in PyTorch's allocator, of a size by the card.
@@ -113,15 +112,13 @@ double library_workspace(const spec::Plan& plan, const spec::Stage& stage, const
 
 /// Rows in which a sparse attention gathers its indexer's keys; the profile run reserves them, and they stay.
 double indexer_rows_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
-  constexpr double scale_bytes = 4;
-  double most = 0;
+  double widest = 0;  // bytes for each token of a context
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
-    const spec::Attention& a = plan.model.layers[static_cast<std::size_t>(l)].attention;
-    if (a.index_heads == 0) continue;
-    const double rows = rules.value("indexer_contexts") * plan.max_model_len / std::max(1, a.compress_ratio);
-    most = std::max(most, rows * (a.index_dim + scale_bytes));
+    const spec::Layer& layer = plan.model.layers[static_cast<std::size_t>(l)];
+    const double of_entry = static_cast<double>(spec::indexer_bytes_per_token(layer));
+    widest = std::max(widest, of_entry / std::max(1, layer.attention.compress_ratio));
   }
-  return most;
+  return rules.value("indexer_contexts") * plan.max_model_len * widest;
 }
 
 /// Model runner V2 profiles the tower where it runs, the older one wherever it is loaded.

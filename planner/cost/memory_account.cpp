@@ -279,9 +279,9 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
                     stated ? 0 : bytes(std::sqrt(inside)), memory.kv_uncertainty_bytes};
   // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has
   // none.
-  const Margin outside{
-      outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(std::sqrt(beyond + (stated ? inside : 0))),
-      bytes(std::sqrt(beyond + (stated ? inside : 0)) + (stated ? more_left : 0)) + activation.idle_bytes};
+  const double doubt = std::sqrt(beyond + (stated ? inside : 0));
+  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(doubt),
+                       bytes(doubt + (stated ? more_left : 0)) + activation.idle_bytes};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);
   return memory;

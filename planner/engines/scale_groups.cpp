@@ -10,10 +10,9 @@ namespace {
 using spec::DType;
 using spec::ScaleGroup;
 
-/// Experts in integers fall back to kernels that halve their groups, down to this (moe_wna16.py, since 0.7.3).
-constexpr int least_integer_group = 32;
-
-bool is_integer(DType dtype) { return dtype != DType::fp8; }
+/// Experts in other formats than fp8 fall back to kernels that halve their groups, down to this (moe_wna16.py, since
+/// 0.7.3).
+constexpr int least_group_of_experts = 32;
 
 /// Of matrices in `dtype`; slices of plain ones may end anywhere.
 ScaleGroup group_of(const spec::ModelSpec& model, DType dtype) {
@@ -45,7 +44,7 @@ std::string attention_fault(const ScaleGroup& group, const spec::Attention& atte
 
 std::string experts_fault(const spec::ModelSpec& model, int columns, int tp) {
   ScaleGroup group = group_of(model, model.expert_dtype);
-  if (is_integer(model.expert_dtype)) group.inputs = std::min(group.inputs, least_integer_group);
+  if (model.expert_dtype != DType::fp8) group.inputs = std::min(group.inputs, least_group_of_experts);
   const std::string found = columns_fault(group, columns, "columns of each expert", tp);
   return found.empty() ? "" : found + "; expert parallelism (--enable-expert-parallel) keeps experts whole";
 }

@@ -63,6 +63,18 @@ double library_bytes(const PlanFacts& plan, const StageFacts& stage) {
   return memory_constant(hopper ? "library_workspace_hopper_bytes" : "library_workspace_bytes", plan);
 }
 
+/// A row of an indexer's key and scales for every entry of so many contexts.
+double indexer_rows(const PlanFacts& plan, const StageFacts& stage) {
+  double most = 0;
+  for (auto l = static_cast<std::size_t>(stage.first_layer); l < static_cast<std::size_t>(stage.end_layer); ++l) {
+    const LayerFacts& layer = plan.model.layers[l];
+    const double entries =
+        static_cast<double>(plan.max_model_len) / static_cast<double>(std::max<std::int64_t>(1, layer.joined));
+    most = std::max(most, entries * layer.index_bytes);
+  }
+  return memory_constant("indexer_contexts", plan) * most;
+}
+
 double widest_bytes(const PlanFacts& plan, const StageFacts& stage) {
   double elements = 0;
   for (auto l = static_cast<std::size_t>(stage.first_layer); l < static_cast<std::size_t>(stage.end_layer); ++l) {
@@ -121,17 +133,16 @@ ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage)
   // norm_bytes is one vector of [hidden].
   const double hidden = static_cast<double>(plan.max_num_batched_tokens) * plan.model.norm_bytes;
   const double reduced = plan.tp > 1 ? constant("reduced_hidden_copies") : 0;
-  const bool ends = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
+  const bool last = stage.end_layer == static_cast<std::int64_t>(plan.model.layers.size());
   const double streams = plan.model.streams;
-  const double residual = 1 + (constant("forward_hidden_copies") - 1) * streams + (ends && streams > 1 ? streams : 0);
+  const double residual = 1 + (constant("forward_hidden_copies") - 1) * streams + (last && streams > 1 ? streams : 0);
   const double own = plan.model.own_width * plan.element_bytes * static_cast<double>(plan.max_num_batched_tokens);
   const double peak =
       (residual + reduced) * hidden + (stage.first_layer == 0 ? 3 : 1) * own + widest_bytes(plan, stage);
   ActivationFacts out;
-  out.forward_bytes = peak + library_bytes(plan, stage);
+  out.forward_bytes = peak + library_bytes(plan, stage) + indexer_rows(plan, stage);
   if (stage.first_layer > 0)
     out.forward_bytes += constant("boundary_hidden_copies") / 2 * ((streams > 1 ? streams : 2) * hidden + own);
-  const bool last = ends;
   out.compile_bytes = compiling(plan, stage, last ? std::max(peak, hidden + sampler_run(plan)) : peak);
   if (!last) return out;
   const auto sequences = static_cast<double>(plan.max_num_seqs);

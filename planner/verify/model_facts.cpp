@@ -98,7 +98,8 @@ void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
   // One fp8 key and its 4-byte scales a token; with an fp8 cache sparse attention keeps c in fp8 with a 4-byte scale
   // per 128, and the rotary part in 2 bytes.
   if (f.kv_fp8) out.latent_bytes = c + 4 * std::ceil(c / 128) + 2 * rope;
-  out.latent_bytes += dim + 4 * std::ceil(dim / 128);
+  out.index_bytes = dim + 4 * std::ceil(dim / 128);
+  out.latent_bytes += out.index_bytes;
 }
 
 /// Joining n tokens to an entry: two projections, positions in 4 bytes and a norm; 4 tokens overlap with those before.

@@ -5,6 +5,8 @@
 
 namespace ppplan::tests {
 
+constexpr double patience_s = 120;  // a run that takes longer hangs, however busy the machine is
+
 /// A run of a plan of so many stages (made once) in replay, for Job.
 std::vector<std::string> replay(int stages, int repeats, const std::string& heartbeat_s);
 

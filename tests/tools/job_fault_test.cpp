@@ -15,8 +15,6 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr double patience_s = 120;  // a run that takes longer hangs, however busy the machine is
-
 TEST(Job, EndsWellWithoutAFault) {
   Job job(replay(3, 2, "1"));
   EXPECT_EQ(job.ended(patience_s), 0) << job.err();
