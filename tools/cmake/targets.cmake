@@ -36,14 +36,20 @@ function(ppplan_embed target namespace)
   target_sources(${target} PRIVATE ${output})
 endfunction()
 
-# ppplan_test(NAME SOURCES file... LINKS target... [LABEL label]): a GoogleTest program; label `unit` unless told.
+# ppplan_test(NAME SOURCES file... LINKS target... [LABEL label] [WHOLE test]): a GoogleTest program; label `unit` unless
+# told. WHOLE: one test of that name runs the program, for cases that share what takes long to make.
 function(ppplan_test name)
-  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LINKS" ${ARGN})
+  cmake_parse_arguments(ARG "" "LABEL;WHOLE" "SOURCES;LINKS" ${ARGN})
   if(NOT ARG_LABEL)
     set(ARG_LABEL unit)
   endif()
   add_executable(test_${name} ${ARG_SOURCES})
   target_link_libraries(test_${name} PRIVATE ${ARG_LINKS} ppplan::source_dir GTest::gtest GTest::gmock GTest::gtest_main)
   ppplan_compile_options(test_${name})
-  gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+  if(ARG_WHOLE)
+    add_test(NAME ${ARG_WHOLE} COMMAND test_${name})
+    set_tests_properties(${ARG_WHOLE} PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+  else()
+    gtest_discover_tests(test_${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${ARG_LABEL} TIMEOUT 300)
+  endif()
 endfunction()
