@@ -126,13 +126,25 @@ bool runs_tower(const spec::Plan& plan, const spec::Stage& stage) {
   return stage.tower && (stage.first_layer == 0 || !on_v2_runner(plan));
 }
 
+/// Of one run that sets sampling parameters.
+double sampling_bytes(const spec::Plan& plan, const engines::MemoryRules& rules, double sequences, double of_logit) {
+  const double rows = std::min(sequences, rules.value("sampler_buffer_rows"));
+  return plan.model.vocabulary * (sequences * of_logit + 4 * rows);
+}
+
 /// Of one run with max_num_seqs sequences.
 double sampler_run_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
-  const double vocabulary = plan.model.vocabulary;
   const double sequences = plan.micro_batching.max_num_seqs;
-  if (on_v2_runner(plan)) return sequences * vocabulary * rules.value("v2_sampler_bytes_per_logit");
-  const double rows = std::min(sequences, rules.value("sampler_buffer_rows"));
-  return vocabulary * (sequences * rules.value("sampler_bytes_per_logit") + 4 * rows);
+  if (on_v2_runner(plan)) return sequences * plan.model.vocabulary * rules.value("v2_sampler_bytes_per_logit");
+  return sampling_bytes(plan, rules, sequences, rules.value("sampler_bytes_per_logit"));
+}
+
+/// Of model runner V2 once KV is allocated.
+double warm_up_run_bytes(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  if (!on_v2_runner(plan)) return 0;
+  const int prompts = std::max(1, plan.micro_batching.max_num_batched_tokens / 2);
+  return sampling_bytes(plan, rules, std::min(plan.micro_batching.max_num_seqs, prompts),
+                        rules.value("v2_warm_up_bytes_per_logit"));
 }
 
 /// What the sampler keeps from the start.
@@ -236,16 +248,19 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
     if (rules.is("encoder_outputs_kept")) kept = outputs + cached;
     out.encoder_bytes = bytes(peak - forward);
   }
+  double after = 0;  // what the sampler takes again once KV is allocated
   if (is_last(plan, stage)) {
-    const double run = sampler_run_bytes(plan, rules);
+    const double run = sampler_run_bytes(plan, rules), warm_up = warm_up_run_bytes(plan, rules);
     out.sampler_run_bytes = bytes(run);
     out.sampler_bytes = bytes(penalty_bytes(plan, rules) + std::max(0.0, kept + hidden + run - peak));
     peak = std::max(peak, kept + hidden + run);
+    out.warm_up_bytes = bytes(std::max(0.0, warm_up - peak));
+    after = std::max(run, warm_up);
   }
   out.compile_bytes = bytes(compile_bytes(plan, stage, rules, peak));
   const double captured = workspace + forward * std::min(1.0, graph_tokens(plan, rules) / tokens);
   const std::int64_t whole = out.forward_bytes + out.encoder_bytes + out.sampler_bytes;
-  out.idle_bytes = std::max<std::int64_t>(0, whole - std::max(bytes(captured), out.sampler_run_bytes));
+  out.idle_bytes = std::max<std::int64_t>(0, whole - std::max(bytes(captured), bytes(after)));
   return out;
 }
 

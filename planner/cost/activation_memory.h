@@ -22,6 +22,8 @@
 //             and hidden states of T tokens; it runs after the forward pass, so it adds what exceeds that
 //             model runner V2: 2 bytes a logit there, and counts for penalties that stay, max_num_seqs * vocabulary *
 //             4 1/8 bytes
+//             its warm-up, after KV is allocated, sets every sampling parameter in min(max_num_seqs, T / 2) requests:
+//             logits 2, fp32 copy 4, and the buffer of rows; what the profile run had less is beside the budget
 //   compile   of a start-up that finds nothing compiled: the compiler runs the kernel that reads the embedding with
 //             inputs of its own, a table of the embedding's size E among them, so that the peak is E at least; since
 //             0.29 as much stays outside of PyTorch. Whether compiled graphs are cached isn't told: half is counted
@@ -46,6 +48,7 @@ struct ActivationMemory {
   std::int64_t encoder_bytes = 0;      // beyond the forward pass
   std::int64_t sampler_bytes = 0;      // beyond both
   std::int64_t sampler_run_bytes = 0;  // of the sampler's run alone
+  std::int64_t warm_up_bytes = 0;      // of model runner V2's warm-up, beyond all that the profile run frees
   std::int64_t idle_bytes = 0;         // of all three, once graphs are captured, until a full batch of prompts comes
   std::int64_t compile_bytes = 0;      // what a start-up that compiles takes more than one that finds its graphs
   bool operator==(const ActivationMemory&) const = default;

@@ -34,7 +34,7 @@ double latent_bytes(const spec::Plan& plan, const spec::Attention& a) {
 /// Values that are keys have a matrix of their own in the engine, a copy of the keys'.
 double value_copy_bytes(const spec::Plan& plan, const spec::Attention& a) {
   if (!a.value_is_key) return 0;
-  const double heads = std::max(1, a.kv_heads / plan.parallel.tp);
+  const double heads = spec::kv_heads_of_rank(a, plan.parallel.tp);
   return plan.model.hidden * heads * a.head_dim * spec::bytes_per_element(plan.model.attention_dtype);
 }
 

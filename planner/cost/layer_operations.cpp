@@ -41,7 +41,7 @@ PartTime gemm(const Place& place, spec::DType dtype, double m, std::int64_t n, s
 
 PartTime attention(const Place& place, const spec::Attention& attention, const BatchShape& shape) {
   const int heads = std::max(1, attention.heads / place.tp);
-  const int kv_heads = std::max(1, attention.kv_heads / place.tp);
+  const int kv_heads = spec::kv_heads_of_rank(attention, place.tp);
   const bool decode = shape.new_tokens == 1;
   double past = shape.past_tokens;
   if (attention.window > 0) past = std::min(past, static_cast<double>(attention.window));
@@ -89,7 +89,7 @@ PartTime feed_forward(const Place& place, const spec::FeedForward& block, double
 }
 
 PartTime head_projections(const Place& place, const spec::Attention& attention, double tokens) {
-  const int heads = std::max(1, attention.heads / place.tp), kv_heads = std::max(1, attention.kv_heads / place.tp);
+  const int heads = std::max(1, attention.heads / place.tp), kv_heads = spec::kv_heads_of_rank(attention, place.tp);
   const spec::DType dtype = place.model.attention_dtype;
   const int queries = heads * (attention.output_gate ? 2 : 1);
   PartTime time = gemm(place, dtype, tokens, (queries + 2 * kv_heads) * attention.head_dim, place.model.hidden);

@@ -113,7 +113,7 @@ double square(double value) { return value * value; }
 /// What a card holds outside of PyTorch, in the budget and beside it, and how well that is known.
 struct Beside {
   std::int64_t bytes = 0;
-  std::int64_t warm_up_bytes = 0;    // of bytes: reserved by the sampler's second run beyond what it was counted with
+  std::int64_t warm_up_bytes = 0;    // of bytes: of the sampler's second run beyond what it was counted with
   bool fabric = false;               // communicators with multicast buffers
   std::int64_t compile_bytes = 0;    // counted of what compiling takes; as much more or less may be taken
   bool integrated = false;           // the card shares the host's memory
@@ -140,8 +140,9 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
   const std::int64_t context = bytes(context_bytes(plan, stage, rules));
   const bool counted = rules.is("whole_card_in_budget");
   Beside out;
+  out.warm_up_bytes = activation.warm_up_bytes;
   if (spec::has_experts(plan.model))
-    out.warm_up_bytes =
+    out.warm_up_bytes +=
         bytes(rules.value("experts_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = (counted ? 0 : context) + communicators.outside_bytes + out.warm_up_bytes +
               latent_workspace_bytes(plan, stage, rules) + flashinfer_bytes(plan, stage, rules);
@@ -200,6 +201,16 @@ struct Margin {
 double spare(const ActivationMemory& activation, const MemoryRules& rules, const Corrected& known) {
   if (known.activation || known.all) return 0;
   return rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes);
+}
+
+/// What weights may take more where the checkpoint's name alone tells their formats: attention stayed wide or it didn't,
+/// which no other doubt makes up for either.
+double wide_attention(const spec::Plan& plan, const spec::Stage& stage, const Corrected& known) {
+  if (!plan.model.attention_may_be_wide || known.weights || known.all) return 0;
+  std::int64_t sum = 0;
+  for (int l = stage.first_layer; l < stage.end_layer; ++l)
+    sum += spec::wide_attention_bytes(plan.model, plan.model.layers[static_cast<std::size_t>(l)], sharding(plan));
+  return static_cast<double>(sum);
 }
 
 /// Of the smaller margin, on the side of zero: a start-up surely fits when both low ends are above it, and surely fails
@@ -271,16 +282,19 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   add_budget(plan, stage, memory, in_budget);
   const double inside = budget_doubt(memory, activation, rules, known, more, host);
   const double more_left = spare(activation, rules, known);
+  const double less_left = wide_attention(plan, stage, known);
   const double beyond = outside_doubt(memory, rules, known, more, host);
   // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
   const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
-  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(inside) + more_left);
+  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(inside) + std::max(more_left, less_left));
   const Margin room{memory.kv_bytes - least_kv_bytes(plan, stage, layout, plan.max_model_len),
-                    stated ? 0 : bytes(std::sqrt(inside)), memory.kv_uncertainty_bytes};
+                    stated ? 0 : bytes(std::sqrt(inside) + less_left),
+                    stated ? 0 : bytes(std::sqrt(inside) + more_left)};
   // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has
   // none.
   const double doubt = std::sqrt(beyond + (stated ? inside : 0));
-  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(doubt),
+  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
+                       bytes(doubt + (stated ? less_left : 0)),
                        bytes(doubt + (stated ? more_left : 0)) + activation.idle_bytes};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);

@@ -5,12 +5,13 @@
 //               because of them (kernel_weights.h) and room for adapters (adapter_memory.h)
 //   embedding, head, tower   / tp where the stage holds them; a tied head beside the embedding is the same memory
 //   draft       draft layers on the last stage, with copies of embedding and head when there are several stages
-//   activation  peak of the profile run and what grows outside PyTorch in it (communicators of a fabric too); sampler:
-//   beyond that, on the last stage cuda_graph  of the budget since 0.21, beside it before and with model runner V2
-//   (activation_memory.h) reserve     corrections that a measured start-up gave for the stage, or for all stages other
-//   CUDA context, communicators (communicator_memory.h), CUDA graphs where they are beside the budget, and
-//               for models with experts since 0.14 what the sampler's second run, after KV cache and graphs, reserves
-//               beyond that
+//   activation  peak of the profile run and what grows outside PyTorch in it (communicators of a fabric too)
+//   sampler     beyond that, on the last stage                        (activation_memory.h)
+//   cuda_graph  of the budget since 0.21, beside it before and with model runner V2 up to 0.28
+//   reserve     corrections that a measured start-up gave for the stage, or for all stages
+//   other       CUDA context, communicators (communicator_memory.h), CUDA graphs where they are beside the budget, what
+//               the sampler's second run, after KV cache and graphs, takes beyond its first (models with experts since
+//               0.14, model runner V2)
 //   kv          budget - all of the above but `other`
 //   blocks      floor of kv over the bytes of a block                 (engines/kv_groups.h)
 //   margin      min(kv - blocks of one request of max_model_len * bytes of a block, free - budget - other); in 0.14 and
@@ -19,7 +20,8 @@
 //               (kv_states_checked)
 //   uncertainty of each margin the root of the sum of squares of what its parts may be off by (memory.json,
 //               *_uncertainty), what compiling takes counted half and doubted as much; a sampler that may not sort
-//               leaves more and never less, the whole of it (sampler_spare). A part that a correction covers counts
+//               leaves more and never less, the whole of it (sampler_spare); attention that may have stayed in 16 bits
+//               (attention_may_be_wide) leaves less and never more. A part that a correction covers counts
 //               with 64 MiB and 10 % of the correction instead; one of "kv" covers all of the budget's parts. Stated
 //               is the distance from the smaller margin to the end on the side of zero: FITS when both low ends are
 //               above it, OOM when one high end is below.

@@ -39,7 +39,7 @@ std::string attention_fault(const ScaleGroup& group, const spec::Attention& atte
   const std::string query = columns_fault(group, queries, "columns of queries", tp);
   if (!query.empty()) return query;
   const int keys = attention.kv_heads * attention.head_dim;
-  return fault(keys, "columns of keys", tp, std::max(1, attention.kv_heads / tp) * attention.head_dim, group.outputs);
+  return fault(keys, "columns of keys", tp, spec::kv_heads_of_rank(attention, tp) * attention.head_dim, group.outputs);
 }
 
 std::string experts_fault(const spec::ModelSpec& model, int columns, int tp) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "planner/catalog/catalog.h"
+#include "planner/engines/kv_groups.h"
+#include "planner/engines/memory_rules.h"
 #include "planner/engines/vllm_partition.h"
 #include "planner/engines/vllm_version.h"
 
@@ -51,19 +53,32 @@ bool on_v2_runner(const std::string& version, const spec::ModelSpec& model) {
   return false;
 }
 
-/// Long prompts are cut into chunks there, but not where a sliding window goes with them.
-bool v0_chunks(const Node& rule, const ServedAs& served) {
+/// Latent attention whose cache is the latent.
+bool caches_latents(const std::string& version, const spec::ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(), [&](const spec::Layer& layer) {
+    return layer.attention.kind == spec::AttentionKind::mla &&
+           expanded_head_elements(model, layer.attention, memory_rules(version)) == 0;
+  });
+}
+
+bool takes_images(const spec::ModelSpec* model) { return model != nullptr && model->tower.parameters > 0; }
+
+/// Long prompts are cut into chunks there, but not where a sliding window, a tower or a cache of latents goes with them.
+bool v0_chunks(const std::string& version, const Node& rule, const ServedAs& served) {
   if (served.max_model_len <= rule.at("chunked_prefill_above").count()) return false;
   if (served.model == nullptr) return true;
+  if (takes_images(served.model) || caches_latents(version, *served.model)) return false;
   return std::none_of(served.model->layers.begin(), served.model->layers.end(), slides);
 }
 
-void set_v0_limits(VllmDefaults& out, const Node& rule, const ServedAs& served) {
-  out.chunked_prefill = v0_chunks(rule, served);
+void set_v0_limits(VllmDefaults& out, const std::string& version, const ServedAs& served) {
+  const Node rule = vllm_rule(version, "v0");
+  out.chunked_prefill = v0_chunks(version, rule, served);
   out.max_num_seqs = rule.at("max_num_seqs").count();
-  out.max_num_batched_tokens = out.chunked_prefill
-                                   ? rule.at("chunked_batched_tokens").count()
-                                   : std::max(served.max_model_len, rule.at("least_batched_tokens").count());
+  const int whole = std::max(served.max_model_len, rule.at("least_batched_tokens").count());
+  const int least = takes_images(served.model) ? rule.at("least_tokens_with_images").count() : 0;
+  out.max_num_batched_tokens =
+      std::max(least, out.chunked_prefill ? rule.at("chunked_batched_tokens").count() : whole);
 }
 
 /// Majors of the compute capability, of which FlashAttention or FlashInfer has a kernel.
@@ -107,7 +122,7 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   const std::string own = served.model != nullptr ? default_runner(version, *served.model) : "V1";
   out.runner = served.runner.empty() ? own : served.runner;
   if (out.engine == "V0")
-    set_v0_limits(out, rule("v0"), served);
+    set_v0_limits(out, version, served);
   else
     set_v1_limits(out, rule("card_classes"), device);
   out.block_size = root.at("block_size").count();

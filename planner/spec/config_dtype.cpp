@@ -82,6 +82,18 @@ std::optional<DType> grouped_format(const Node& groups, ModuleKind kind, int lay
   return std::nullopt;
 }
 
+/// The group one of whose targets is the head by name. "Linear" alone means the layers' matrices: the lists that go with
+/// it leave the head out, and so do engines.
+std::optional<DType> head_format(const Node& groups) {
+  for (const std::string& name : groups.keys()) {
+    const auto targets = groups.at(name).find("targets");
+    if (!targets) continue;
+    for (const Node& target : targets->items())
+      if (target.text().find("lm_head") != std::string::npos) return group_format(groups.at(name));
+  }
+  return std::nullopt;
+}
+
 /// All lists of modules that the methods leave alone, each under its method's name.
 ModulePatterns left_alone(const Node& config) {
   ModulePatterns out;
@@ -132,6 +144,13 @@ DType single_format(const Node& config, const Node& method) {
   method.fail("fp8, fbgemm_fp8, awq, gptq, auto-round, bitsandbytes, modelopt, mxfp4 or compressed-tensors");
 }
 
+/// compressed-tensors, and ModelOpt where several formats are mixed.
+bool has_groups(const Node& config) {
+  if (config.at("quant_method").text() == "compressed-tensors") return true;
+  const auto algorithm = config.find("quant_algo");
+  return algorithm && algorithm->text() == "MIXED_PRECISION";
+}
+
 }  // namespace
 
 DType activation_dtype(const Node& config) {
@@ -158,7 +177,7 @@ WeightFormats weight_formats(const Node& config, DType activations, int layers) 
   const auto quantization = config.find("quantization_config");
   if (!quantization) return out;
   const Node method = quantization->at("quant_method");
-  const bool grouped = method.text() == "compressed-tensors";
+  const bool grouped = has_groups(*quantization);
   const ModulePatterns alone = left_alone(*quantization);
   if (grouped && quantization->at("config_groups").keys().empty())
     quantization->at("config_groups").fail("at least one group");
@@ -175,6 +194,7 @@ WeightFormats weight_formats(const Node& config, DType activations, int layers) 
   if (experts && experts->text() == "fp4" && out.experts == DType::fp8) out.experts = DType::mxfp4;
   out.dense = format(ModuleKind::dense);
   out.attention = format(ModuleKind::attention);
+  if (grouped) out.head = head_format(quantization->at("config_groups"));
   return out;
 }
 

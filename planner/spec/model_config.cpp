@@ -92,6 +92,7 @@ void set_formats(ModelSpec& model, const Node& config, const Node& text) {
   model.dtype = formats.dense;
   model.attention_dtype = formats.attention;
   model.expert_dtype = formats.experts;
+  model.head_dtype = formats.head;
 }
 
 }  // namespace

@@ -260,6 +260,8 @@ Json to_json(const ModelSpec& model) {
   out["dtype"] = name(model.dtype);
   out["kv_dtype"] = name(model.kv_dtype);
   for (const auto& [key, member] : format_details) out[key] = name(model.*member);
+  if (model.head_dtype) out["head_dtype"] = name(*model.head_dtype);
+  if (model.attention_may_be_wide) out["attention_may_be_wide"] = true;
   if (model.scale_group != ScaleGroup{})
     out["scale_group"] = {{"inputs", model.scale_group.inputs}, {"outputs", model.scale_group.outputs}};
   if (!model.quantization.empty()) out["quantization"] = model.quantization;
@@ -296,6 +298,8 @@ ModelSpec model_from_json(const Node& node) {
   model.activation_dtype = model.dtype == DType::fp32 ? DType::fp32 : DType::bf16;
   for (const auto& [key, member] : format_details)
     if (const auto stated = node.find(key)) model.*member = dtype_from(*stated);
+  if (const auto format = node.find("head_dtype")) model.head_dtype = dtype_from(*format);
+  model.attention_may_be_wide = flag(node, "attention_may_be_wide");
   if (const auto group = node.find("scale_group"))
     model.scale_group = {bounded(group->at("inputs"), 1, most_in_scale_group),
                          bounded(group->at("outputs"), 1, most_in_scale_group)};

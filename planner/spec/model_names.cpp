@@ -140,6 +140,7 @@ std::optional<CatalogModel> quantized(const std::string& name, const Node& row) 
   CatalogModel& model = found->first;
   const auto quantization = row.find("quantization_config");
   put(model.config, "quantization_config", quantization ? quantization->json() : Json());
+  if (const auto wide = row.find("wide_attention")) model.wide_attention = wide->text();
   model.notes.push_back(name + " as " + found->second + " with " + row.at("means").text() + " (by its ending " +
                         base.substr(base.size() - ending.size()) + ")");
   return std::move(model);
@@ -194,7 +195,7 @@ std::optional<WeightFormats> formats_of(const CatalogModel& model, const std::st
   if (!model.config.contains("quantization_config")) return std::nullopt;
   const input::Document document(model.config, "catalog:models.json " + name);
   const ModelSpec spec = model_from_config(document.root(), name);
-  return WeightFormats{spec.dtype, spec.attention_dtype, spec.expert_dtype};
+  return WeightFormats{spec.dtype, spec.attention_dtype, spec.expert_dtype, spec.head_dtype};
 }
 
 bool has_experts(const CatalogModel& model, const std::string& name) {

@@ -20,6 +20,8 @@ struct CatalogModel {
   input::Node entry;                    // of models.json
   input::Json config;                   // the entry's, with what the named checkpoint states otherwise
   std::vector<std::string> notes = {};  // what the name made us assume, one sentence each
+  std::string wide_attention = {};      // models whose attention such a name may leave in 16 bits: "", "all", "states"
+                                        // (some layers keep a state), "experts or states"
 };
 
 /// A name as the catalog lists it, else one taken apart as above; nothing when neither leads to a model.

@@ -9,9 +9,6 @@ namespace {
 
 std::int64_t wide(int value) { return value; }
 
-/// KV heads of one rank: whole ones, at least one.
-int kv_heads_of_rank(const Attention& attention, int tp) { return std::max(1, attention.kv_heads / tp); }
-
 /// What one rank holds of a part, as a fraction of it.
 double share(const WeightPart& part, const Layer& layer, const Sharding& sharding) {
   const double tp = sharding.tp;
@@ -87,7 +84,9 @@ std::string_view name(FeedForwardKind kind) {
 void set_weight_dtype(ModelSpec& model, DType dtype) {
   model.dtype = model.attention_dtype = model.expert_dtype = dtype;
   model.stated.reset();
+  model.head_dtype.reset();
   model.scale_group = {};
+  model.attention_may_be_wide = false;
   model.quantization.clear();
 }
 
@@ -129,7 +128,22 @@ std::int64_t active_parameters(const ModelSpec& model) {
   return std::llround(total);
 }
 
+int kv_heads_of_rank(const Attention& attention, int tp) { return std::max(1, attention.kv_heads / tp); }
+
 std::int64_t weight_bytes(const ModelSpec& model, const Layer& layer) { return rank_bytes(model, layer, {}); }
+
+std::int64_t wide_attention_bytes(const ModelSpec& model, const Layer& layer, const Sharding& sharding) {
+  if (!model.attention_may_be_wide || !is_quantized(model.attention_dtype)) return 0;
+  Layer alone = layer;
+  alone.feed_forward = {.kind = FeedForwardKind::none};
+  alone.own_embedding = 0;
+  const double more = bytes_per_element(model.activation_dtype) - bytes_per_element(model.attention_dtype);
+  double total = 0;
+  for (const WeightPart& part : weight_parts(model, alone))
+    if (part.dtype == model.attention_dtype)
+      total += static_cast<double>(part.elements) * more * share(part, layer, sharding);
+  return bytes(total);
+}
 
 std::int64_t layer_bytes(const ModelSpec& model, std::size_t index, const Sharding& sharding) {
   const Layer& layer = model.layers[index];
@@ -150,7 +164,8 @@ std::int64_t token_table_bytes(const ModelSpec& model) {
 
 std::int64_t head_bytes(const ModelSpec& model) {
   if (model.stated && model.stated->head_bytes > 0) return model.stated->head_bytes;
-  return plain_bytes(model, head_parameters(model));
+  const DType format = model.tied_embedding ? model.activation_dtype : model.head_dtype.value_or(model.activation_dtype);
+  return bytes(static_cast<double>(head_parameters(model)) * bytes_per_element(format));
 }
 
 std::int64_t tower_bytes(const ModelSpec& model) {

@@ -148,7 +148,9 @@ struct ModelSpec {
   DType attention_dtype = DType::bf16;   // of attention's matrices
   DType expert_dtype = DType::bf16;      // of the experts' matrices
   DType activation_dtype = DType::bf16;  // of norms, biases, routers, embedding, head, and of what travels
+  std::optional<DType> head_dtype;       // where the checkpoint quantizes the head
   ScaleGroup scale_group;                // of the matrices that are not in activation_dtype
+  bool attention_may_be_wide = false;    // formats are known by the name alone: attention may be in activation_dtype
   std::string quantization;              // method that a checkpoint's config states: "awq", "gptq", "fp8"; "" without
   Tower tower;
   std::vector<Layer> draft_layers;  // multi-token prediction; loaded only when speculation is asked for
@@ -199,11 +201,17 @@ struct Sharding {
   int expert_ranks = 0;  // 0: experts are divided like everything else
   bool operator==(const Sharding&) const = default;
 };
+/// KV heads of one of `tp` ranks: whole ones, at least one.
+int kv_heads_of_rank(const Attention& attention, int tp);
 /// Weight bytes of layer `index` on one rank; of the checkpoint where it states them, divided in the parts' proportion.
 std::int64_t layer_bytes(const ModelSpec& model, std::size_t index, const Sharding& sharding);
 /// Weight bytes of a layer over all ranks: matrices in their format, vectors in the activation format.
 std::int64_t weight_bytes(const ModelSpec& model, const Layer& layer);
-/// Embedding and head are kept in the activation format: quantized checkpoints leave them alone.
+/// What a rank holds more of a layer whose attention stayed in the activation format after all; 0 unless
+/// attention_may_be_wide.
+std::int64_t wide_attention_bytes(const ModelSpec& model, const Layer& layer, const Sharding& sharding);
+/// Embedding and, unless head_dtype is stated, head are kept in the activation format: most quantized checkpoints leave
+/// them alone.
 std::int64_t embedding_bytes(const ModelSpec& model);
 /// Of the token table alone.
 std::int64_t token_table_bytes(const ModelSpec& model);

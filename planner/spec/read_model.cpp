@@ -1,5 +1,6 @@
 #include "planner/spec/read_model.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <numeric>
 
@@ -39,6 +40,23 @@ void set_stated(ModelSpec& model, const std::string& folder) {
   model.stated = std::move(weights.bytes);
 }
 
+/// Some layers keep a state of a sequence.
+bool has_states(const ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(),
+                     [](const Layer& layer) { return layer.attention.kind == AttentionKind::linear; });
+}
+
+/// What the name leaves open of a quantized checkpoint's formats, and that it does.
+void doubt_attention(ModelSpec& model, const std::string& models) {
+  const bool fits = models == "all" || (!models.empty() && has_states(model)) ||
+                    (models == "experts or states" && has_experts(model));
+  if (!fits) return;
+  model.attention_may_be_wide = true;
+  model.notes.push_back(
+      "checkpoints of that ending often leave attention in 16 bits, which counts as doubt: give the folder with its "
+      "config.json to know");
+}
+
 ModelSpec from_path(const std::string& name) {
   const std::filesystem::path path(name);
   std::error_code ignored;
@@ -58,6 +76,7 @@ ModelSpec read_model(const std::string& name_or_path) {
     const input::Document config(std::move(found->config), "catalog:models.json " + name_or_path);
     ModelSpec model = model_from_config(config.root(), name_or_path);
     model.notes = std::move(found->notes);
+    doubt_attention(model, found->wide_attention);
     return model;
   }
   std::error_code ignored;

@@ -46,7 +46,7 @@ bool has(const Node& node, const char* key) {
 /// Bytes per element of the model's kinds of tensors.
 struct Formats {
   double hidden = 0, streams = 1, vocabulary = 0;
-  double dense = 0, attention = 0, expert = 0, plain = 0, kv = 0;
+  double dense = 0, attention = 0, expert = 0, plain = 0, kv = 0, head = 0;
   bool kv_fp8 = false;
 };
 
@@ -63,6 +63,7 @@ Formats formats_of(const Node& model) {
   out.attention = or_else("attention_dtype", out.dense);
   out.expert = or_else("expert_dtype", out.dense);
   out.plain = or_else("activation_dtype", model.at("dtype").text() == "fp32" ? 4 : 2);
+  out.head = model.at("tied_embedding").boolean() ? out.plain : or_else("head_dtype", out.plain);
   out.kv = element_bytes(model.at("kv_dtype"));
   out.kv_fp8 = model.at("kv_dtype").text() == "fp8";
   return out;
@@ -252,7 +253,7 @@ ModelFacts model_facts(const Node& model) {
   facts.end_bytes = whole(model, "vocabulary") * formats.hidden * formats.plain;
   facts.streams = formats.streams;
   add_own(model, formats, facts);
-  facts.head_bytes = facts.end_bytes;
+  facts.head_bytes = whole(model, "vocabulary") * formats.hidden * formats.head;
   facts.embedding_bytes = facts.end_bytes + facts.layer_table_bytes;
   facts.norm_bytes = formats.hidden * formats.plain;
   if (const auto tower = model.find("tower"))

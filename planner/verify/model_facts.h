@@ -49,9 +49,9 @@ struct LayerFacts {
 
 struct ModelFacts {
   std::vector<LayerFacts> layers;
-  double end_bytes = 0;        // of the embedding by its dimensions; the head has as many
+  double end_bytes = 0;        // of the embedding by its dimensions
   double embedding_bytes = 0;  // as the checkpoint states them, else end_bytes
-  double head_bytes = 0;
+  double head_bytes = 0;       // as many numbers, in the head's format
   double layer_table_bytes = 0;  // of the embedding: rows of the layers' own ones, their projection and its norm
   double norm_bytes = 0;         // the final one
   double streams = 1;            // of the residual

@@ -37,7 +37,8 @@ TEST(ModelNames, EndingsAreReadAndSaidToBeAssumed) {
   const ModelSpec awq = read_model("cognitivecomputations/DeepSeek-R1-AWQ");
   EXPECT_EQ(formats(awq), (WeightFormats{DType::int4, DType::int4, DType::int4}));
   EXPECT_THAT(awq.notes, ElementsAre("cognitivecomputations/DeepSeek-R1-AWQ as deepseek-ai/DeepSeek-R1 with int4 in "
-                                     "all matrices of the layers (by its ending -AWQ)"));
+                                     "all matrices of the layers (by its ending -AWQ)",
+                                     HasSubstr("attention in 16 bits")));
   EXPECT_EQ(read_model("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int4").dtype, DType::int4);
   EXPECT_EQ(read_model("Qwen/Qwen2.5-72B-Instruct-GPTQ-Int8").dtype, DType::int8);
   EXPECT_EQ(read_model("RedHatAI/Meta-Llama-3.1-8B-Instruct-FP8-dynamic").dtype, DType::fp8);
@@ -46,6 +47,40 @@ TEST(ModelNames, EndingsAreReadAndSaidToBeAssumed) {
   EXPECT_EQ(read_model("zai-org/GLM-4.7-FP8").max_position, 202752);
   EXPECT_EQ(read_model("unsloth/DeepSeek-R1-BF16").expert_dtype, DType::bf16);
   EXPECT_EQ(read_model("casperhansen/llama-3.3-70b-instruct-awq").layers.size(), 80U);
+}
+
+/// Per rank, all layers.
+std::int64_t wide_attention(const ModelSpec& model) {
+  std::int64_t sum = 0;
+  for (const Layer& layer : model.layers) sum += wide_attention_bytes(model, layer, {.tp = 1});
+  return sum;
+}
+
+TEST(ModelNames, AnEndingLeavesOpenWhetherAttentionStaysWide) {
+  // One layer of 32: query and output 4096 x 4096, key and value 4096 x 1024; nvfp4 takes 0.5625 of 2 bytes.
+  EXPECT_EQ(wide_attention(read_model("nvidia/Llama-3.1-8B-Instruct-NVFP4")),
+            std::llround(32 * (2 * 4096.0 * 4096 + 2 * 4096.0 * 1024) * (2 - 0.5625)));
+  EXPECT_EQ(wide_attention(read_model("hugging-quants/Meta-Llama-3.1-8B-Instruct-AWQ-INT4")), 0);
+  EXPECT_GT(wide_attention(read_model("stelterlab/Qwen3-30B-A3B-AWQ")), 0);
+  EXPECT_EQ(wide_attention(read_model("RedHatAI/Qwen3-30B-A3B-FP8-dynamic")), 0);
+  EXPECT_GT(wide_attention(read_model("RedHatAI/Qwen3.6-27B-FP8-dynamic")), 0);
+  EXPECT_EQ(wide_attention(read_model("Qwen/Qwen3.6-27B-FP8")), 0);
+  EXPECT_EQ(wide_attention(read_model("nvidia/Qwen3.5-122B-A10B-NVFP4")), 0);
+  ModelSpec converted = read_model("nvidia/Llama-3.1-8B-Instruct-NVFP4");
+  set_weight_dtype(converted, DType::fp8);
+  EXPECT_EQ(wide_attention(converted), 0);
+}
+
+TEST(ModelNames, ListedMixturesHaveAFormatForEachKindAndTheHead) {
+  const ModelSpec mixed = read_model("nvidia/Qwen3.6-27B-NVFP4");
+  EXPECT_EQ(formats(mixed), (WeightFormats{DType::nvfp4, DType::fp8, DType::nvfp4}));
+  EXPECT_EQ(mixed.head_dtype, DType::nvfp4);
+  // 248,320 x 5,120 numbers of 9 bits each.
+  EXPECT_EQ(head_bytes(mixed), 715161600);
+  // 9.63 GB of feed-forwards, 7.22 of attention, as the checkpoint's headers sum to, and what is in 16 bits.
+  std::int64_t layers = 0;
+  for (const Layer& layer : mixed.layers) layers += weight_bytes(mixed, layer);
+  EXPECT_NEAR(static_cast<double>(layers), 9.63e9 + 7.22e9, 0.08e9);
 }
 
 TEST(ModelNames, OrganisationAndTuningDoNotChangeDimensions) {

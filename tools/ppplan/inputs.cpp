@@ -50,6 +50,7 @@ void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
     model.dtype = listed->formats.dense;
     model.attention_dtype = listed->formats.attention;
     model.expert_dtype = listed->formats.experts;
+    model.head_dtype = listed->formats.head;
     const auto attention = listed->formats.attention;
     model.notes.push_back("--dtype " + flags.dtype + " as in " + listed->id +
                           (attention == dtype ? "" : fmt::format(" (attention in {})", spec::name(attention))));
