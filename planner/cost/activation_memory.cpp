@@ -52,22 +52,23 @@ double feed_forward_elements(const spec::Plan& plan, const spec::FeedForward& f,
 }
 
 /// Cached latents that one prefill may expand at a time.
-double expanded_tokens(const spec::Plan& plan, double limit) {
-  const double blocks = 1.0 * plan.micro_batching.max_num_seqs * plan.engine.block_size;
+double expanded_tokens(const spec::Plan& plan, double limit, int block) {
+  const double blocks = 1.0 * plan.micro_batching.max_num_seqs * block;
   return std::max(std::min(std::max(8.0 * plan.max_model_len, 4 * blocks), limit), blocks);
 }
 
 /// What the profile run sees of that, which differs by version.
-double workspace_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules) {
+double workspace_elements(const spec::Plan& plan, const spec::Attention& a, const engines::MemoryRules& rules,
+                          int block) {
   if (a.kind != AttentionKind::mla || engines::expanded_head_elements(plan.model, a, rules) > 0) return 0;
-  const double tokens = expanded_tokens(plan, rules.value("mla_workspace_tokens"));
+  const double tokens = expanded_tokens(plan, rules.value("mla_workspace_tokens"), block);
   const double heads = std::ceil(1.0 * a.heads / plan.parallel.tp);
   const double expanded = tokens * heads * (a.nope_dim + a.value_dim);
   const double keys = tokens * (heads * (a.nope_dim + a.rope_dim) + a.kv_lora_rank + a.rope_dim);
   return rules.value("mla_profiled_expansion") * expanded + rules.value("mla_profiled_keys") * keys;
 }
 
-double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules, int block) {
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double chunk = rules.value("moe_chunk_tokens");
   double widest = 0;
@@ -76,7 +77,7 @@ double widest_elements(const spec::Plan& plan, const spec::Stage& stage, const e
     if (l > stage.first_layer && layer == plan.model.layers[static_cast<std::size_t>(l) - 1]) continue;
     widest = std::max({widest, tokens * attention_elements(plan, layer.attention, rules),
                        tokens * feed_forward_elements(plan, layer.feed_forward, chunk),
-                       workspace_elements(plan, layer.attention, rules)});
+                       workspace_elements(plan, layer.attention, rules, block)});
   }
   return widest;
 }
@@ -202,12 +203,19 @@ bool graphs_in_budget(const spec::Plan& plan) {
   return rules.is(on_v2_runner(plan) ? "v2_cuda_graphs_in_budget" : "cuda_graphs_in_budget");
 }
 
-std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
-                                    const engines::MemoryRules& rules) {
+int latent_block_tokens(const spec::Plan& plan, const engines::KvLayout& layout) {
+  const auto whole = std::find_if(layout.groups.begin(), layout.groups.end(),
+                                  [](const engines::KvGroup& group) { return group.kind == AttentionKind::gqa; });
+  return whole == layout.groups.end() ? plan.engine.block_size : whole->block_tokens;
+}
+
+std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
+                                    int latent_block) {
   for (int l = stage.first_layer; l < stage.end_layer; ++l) {
     const spec::Attention& a = plan.model.layers[static_cast<std::size_t>(l)].attention;
     if (a.kind != AttentionKind::mla) continue;
-    return bytes(rules.value("mla_workspace_beside") * expanded_tokens(plan, rules.value("mla_workspace_tokens")) *
+    return bytes(rules.value("mla_workspace_beside") *
+                 expanded_tokens(plan, rules.value("mla_workspace_tokens"), latent_block) *
                  (a.kv_lora_rank + a.rope_dim) * spec::bytes_per_element(plan.model.activation_dtype));
   }
   return 0;
@@ -217,15 +225,15 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   const auto card = static_cast<std::size_t>(stage.devices.front().front());
   const int major = plan.cluster.devices[card].compute_capability / 10;
   const bool narrow = plan.model.kv_dtype == spec::DType::fp8 && major != hopper;
-  if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules) > 0) return 0;
+  if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules, plan.engine.block_size) > 0) return 0;
   const int largest = std::min(plan.micro_batching.max_num_seqs, graph_tokens(plan, rules));
   const int sizes =
       plan.engine.enforce_eager ? 1 : captured_sizes(largest, static_cast<int>(rules.value("cuda_graph_eights_below")));
   return bytes(rules.value("flashinfer_workspace_bytes") + sizes * rules.value("flashinfer_size_bytes"));
 }
 
-ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage,
-                                   const engines::MemoryRules& rules) {
+ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
+                                   int latent_block) {
   const double element = spec::bytes_per_element(plan.model.activation_dtype);
   const double tokens = plan.micro_batching.max_num_batched_tokens;
   const double hidden = tokens * plan.model.hidden * element;
@@ -233,7 +241,7 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   // What travels is hidden state and residual, which the constant counts as two.
   const double buffers = stage.first_layer > 0 ? rules.value("boundary_hidden_copies") / 2 * boundary : 0;
   const double forward = hidden_copies(plan, rules) * hidden + own_bytes(plan, stage, tokens * element) +
-                         element * widest_elements(plan, stage, rules);
+                         element * widest_elements(plan, stage, rules, latent_block);
   ActivationMemory out;
   const double workspace = library_workspace(plan, stage, rules) + indexer_rows_bytes(plan, stage, rules);
   out.forward_bytes = bytes(forward + buffers + workspace);

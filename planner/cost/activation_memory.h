@@ -8,7 +8,8 @@
 //     mla       the workspace of prefill: up to 0.7 W e ((q / t) ((n + v) + (n + r)) + c + r), nothing where the
 //     profile
 //               run passes attention by (0.8 to 0.10), since 0.11 W e (q / t) (n + v),
-//               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block)
+//               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block), with the block that
+//               the layers with a state make of it: 3,776 tokens of Kimi-Linear in fp8, 59 GiB with 1,024 sequences
 //     linear    (2 (2 K + 2 V) + V) / t              K, V = key and value width
 //     dense     3 i / t                              gate and up, their product
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
@@ -38,6 +39,7 @@
 
 #include <cstdint>
 
+#include "planner/engines/kv_groups.h"
 #include "planner/engines/memory_rules.h"
 #include "planner/spec/plan.h"
 
@@ -53,10 +55,15 @@ struct ActivationMemory {
   std::int64_t compile_bytes = 0;      // what a start-up that compiles takes more than one that finds its graphs
   bool operator==(const ActivationMemory&) const = default;
 };
-ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
+/// `latent_block`: tokens of a block of cached latents (latent_block_tokens).
+ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
+                                   int latent_block);
 /// What latent attention allocates for cached latents after the profile run, beside the budget: W e (c + r).
-std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage,
-                                    const engines::MemoryRules& rules);
+std::int64_t latent_workspace_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules,
+                                    int latent_block);
+/// Tokens of a block in which the layout keeps whole contexts: more than was asked for where layers with a state stand
+/// beside those.
+int latent_block_tokens(const spec::Plan& plan, const engines::KvLayout& layout);
 /// What FlashInfer keeps beside the budget where it serves attention: of an fp8 KV cache on cards that FlashAttention
 /// has no such kernel for, and on compute capability 10.x; a workspace, and one more for each captured decode size.
 std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);

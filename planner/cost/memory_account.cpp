@@ -135,7 +135,7 @@ std::int64_t held_bytes(const spec::Plan& plan, const spec::Stage& stage) {
 }
 
 Beside beside(const spec::Plan& plan, const spec::Stage& stage, const ActivationMemory& activation,
-              const MemoryRules& rules) {
+              const MemoryRules& rules, int latent_block) {
   const CommunicatorMemory communicators = communicator_memory(plan, stage, rules);
   const std::int64_t context = bytes(context_bytes(plan, stage, rules));
   const bool counted = rules.is("whole_card_in_budget");
@@ -145,7 +145,7 @@ Beside beside(const spec::Plan& plan, const spec::Stage& stage, const Activation
     out.warm_up_bytes +=
         bytes(rules.value("experts_warm_up_fraction") * static_cast<double>(activation.sampler_run_bytes));
   out.bytes = (counted ? 0 : context) + communicators.outside_bytes + out.warm_up_bytes +
-              latent_workspace_bytes(plan, stage, rules) + flashinfer_bytes(plan, stage, rules);
+              latent_workspace_bytes(plan, stage, rules, latent_block) + flashinfer_bytes(plan, stage, rules);
   out.fabric = communicators.fabric;
   out.compile_bytes = bytes(rules.value("compile_share") * static_cast<double>(activation.compile_bytes));
   out.integrated = shares_host_memory(plan, stage);
@@ -265,12 +265,13 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   const MemoryRules& rules = engines::memory_rules(plan);
   const bool host = on_host(plan, stage);
   const Corrected known = corrected(plan, stage, rules);
-  const ActivationMemory activation = activation_memory(plan, stage, rules);
+  const int block = latent_block_tokens(plan, layout);
+  const ActivationMemory activation = activation_memory(plan, stage, rules, block);
   spec::StageMemory memory;
   add_weights(plan, stage, memory);
   memory.activation_bytes = activation.forward_bytes + activation.encoder_bytes;
   memory.sampler_bytes = activation.sampler_bytes;
-  const Beside more = host ? Beside{} : beside(plan, stage, activation, rules);
+  const Beside more = host ? Beside{} : beside(plan, stage, activation, rules, block);
   const bool in_budget = graphs_in_budget(plan);
   if (!host) {
     memory.activation_bytes += more.non_torch_bytes + more.compile_bytes;

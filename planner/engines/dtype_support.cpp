@@ -89,7 +89,8 @@ std::optional<std::string> card_too_new(const spec::Device& device, const std::s
   if (built_from_source(text)) return std::nullopt;
   for (const Node& rule : catalog::dtypes().root().at("newest_cards").items())
     if (device.compute_capability >= capability(rule, "from", 0) && version < vllm_version(rule.at("since").text()))
-      return "vLLM " + text + " was not built for " + card_text(device) + "; from " + rule.at("since").text() + " on";
+      return "vLLM " + text + " was not built for " + card_text(device) + "; from " + rule.at("since").text() +
+             " on, or built from source (--vllm " + text + ".dev0)";
   return std::nullopt;
 }
 

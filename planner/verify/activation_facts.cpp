@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 
+#include "planner/verify/kv_facts.h"
+
 namespace ppplan::verify {
 namespace {
 
@@ -49,8 +51,15 @@ double latent_width(const Node& a, const PlanFacts& plan) {
          memory_constant("mla_profiled_keys", plan) * (heads * (nope + rope) + size(a, "kv_lora_rank") + rope);
 }
 
+/// Layers with a state make blocks longer than what was asked for.
+std::int64_t latent_block(const PlanFacts& plan) {
+  for (const KvPool::Group& group : kv_pool(plan).groups)
+    if (group.attention == "mla") return group.block_tokens;
+  return plan.block_tokens;
+}
+
 double workspace_tokens(const PlanFacts& plan) {
-  const auto blocks = static_cast<double>(plan.max_num_seqs) * static_cast<double>(plan.block_tokens);
+  const double blocks = static_cast<double>(plan.max_num_seqs) * static_cast<double>(latent_block(plan));
   const double wanted = std::max(8 * static_cast<double>(plan.max_model_len), 4 * blocks);
   return std::max(blocks, std::min(memory_constant("mla_workspace_tokens", plan), wanted));
 }
@@ -77,10 +86,11 @@ double indexer_rows(const PlanFacts& plan, const StageFacts& stage) {
 
 double widest_bytes(const PlanFacts& plan, const StageFacts& stage) {
   double elements = 0;
+  const double workspace = workspace_tokens(plan);
   for (auto l = static_cast<std::size_t>(stage.first_layer); l < static_cast<std::size_t>(stage.end_layer); ++l) {
     const WidthFacts& width = plan.widths[l];
     elements = std::max({elements, width.per_token * static_cast<double>(plan.max_num_batched_tokens),
-                         width.latent_elements_per_token * workspace_tokens(plan)});
+                         width.latent_elements_per_token * workspace});
   }
   return elements * plan.element_bytes;
 }

@@ -94,7 +94,7 @@ TEST(PublicLogs, PeaksLieWithinTheStatedUncertainty) {
     if (!log.find("activation")) continue;
     const spec::Plan plan = plan_of(log);
     const engines::MemoryRules& rules = engines::memory_rules(plan.provenance.vllm);
-    const auto parts = cost::activation_memory(plan, plan.stages.front(), rules);
+    const auto parts = cost::activation_memory(plan, plan.stages.front(), rules, plan.engine.block_size);
     const auto forward = static_cast<double>(parts.forward_bytes);
     const auto sampler = static_cast<double>(parts.sampler_bytes);
     EXPECT_NEAR(

@@ -1,7 +1,9 @@
 #include "tools/ppplan/prefill.h"
 
+#include <cmath>
 #include <vector>
 
+#include "planner/input/document.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::tools {
@@ -28,6 +30,8 @@ constexpr std::pair<const char*, const char*> switches[] = {
     {"--enable-lora", "--enable-lora"},
     {"--fully-sharded-loras", "--fully-sharded-loras"},
 };
+
+constexpr double longest_context = 1 << 30;
 
 std::string value_of(const engines::ServeLine& line, const char* flag) {
   const auto found = line.flags.find(flag);
@@ -69,6 +73,34 @@ std::string number_of(const std::string& text, const std::string& name) {
   return text.substr(at, text.find_first_not_of("0123456789", at) - at);
 }
 
+/// The longest context that a JSON object of a config's members states, at its top, in its text_config, or as a
+/// stretched rotary embedding; 0 without one.
+long long stated_context(const input::Json& stated) {
+  if (!stated.is_object()) return 0;
+  if (const auto text = stated.find("text_config"); text != stated.end()) return stated_context(*text);
+  const auto number = [](const input::Json& object, const char* key) {
+    const auto found = object.find(key);
+    return found != object.end() && found->is_number() ? found->get<double>() : 0.0;
+  };
+  if (const double longest = number(stated, "max_position_embeddings"); longest >= 1 && longest < longest_context)
+    return std::llround(longest);
+  for (const char* key : {"rope_scaling", "rope_parameters"})
+    if (const auto rope = stated.find(key); rope != stated.end() && rope->is_object()) return stated_context(*rope);
+  const double product = number(stated, "factor") * number(stated, "original_max_position_embeddings");
+  return product >= 1 && product < longest_context ? std::llround(product) : 0;
+}
+
+/// A context beyond the config's, by flags that change the config.
+void add_context(const engines::ServeLine& line, ToldFlags& out) {
+  for (const char* flag : {"--hf-overrides", "--rope-scaling"}) {
+    const std::string text = value_of(line, flag);
+    const long long tokens = stated_context(input::Json::parse(text, nullptr, false));
+    if (tokens == 0) continue;
+    out["--allow-long-max-model-len"] = "";
+    out.try_emplace("--max-model-len", std::to_string(tokens));
+  }
+}
+
 /// What prompts may bring beside text.
 void add_encoder(const engines::ServeLine& line, ToldFlags& out) {
   const std::string limits = value_of(line, "--limit-mm-per-prompt");
@@ -94,6 +126,7 @@ ToldFlags told_by(const engines::ServeLine& line) {
     return found == line.env.end() ? std::string() : found->second;
   };
   add_encoder(line, out);
+  add_context(line, out);
   if (value_of(line, "--speculative-config").find("mtp") != std::string::npos) out["--mtp"] = "";
   if (env("VLLM_USE_V1") == "0") out["--vllm-engine"] = "V0";
   if (env("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1") out["--allow-long-max-model-len"] = "";
