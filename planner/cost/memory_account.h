@@ -46,6 +46,8 @@ int kv_end(const spec::Plan& plan, const spec::Stage& stage);
 /// `stage` needs its layer range, ends and devices. The smallest device of the stage decides. unused_bytes is left 0.
 spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout);
 spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage);
+/// Of the device that has least.
+std::int64_t free_bytes(const spec::Plan& plan, const spec::Stage& stage);
 /// Free memory beyond the budget, of the device that has least of it; where the budget counts what others hold, all
 /// memory beyond it. `memory` needs its budget.
 std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory);

@@ -133,6 +133,11 @@ DtypeSupport support(const std::string& table, const std::string& what, spec::DT
 
 }  // namespace
 
+bool built_for(const spec::Device& device, const std::string& vllm) {
+  const std::string version = vllm.empty() ? newest_vllm() : vllm;
+  return !card_too_new(device, version, vllm_version(version));
+}
+
 DtypeSupport dtype_support(const spec::Device& device, spec::DType dtype, const std::string& vllm_version) {
   return support("weights", "weights", dtype, device, vllm_version);
 }

@@ -28,6 +28,9 @@ DtypeSupport dtype_support(const spec::Device& device, spec::DType dtype, const 
 /// A KV cache of `dtype`, likewise; weight_only = stored so, attention computed in 16 bits.
 DtypeSupport kv_dtype_support(const spec::Device& device, spec::DType dtype, const std::string& vllm_version);
 
+/// The version has kernels for a card so new: its release was built for it, or someone built it from source.
+bool built_for(const spec::Device& device, const std::string& vllm_version);
+
 /// Whether that version serves a bf16 model in fp16 on a card without bf16 when no --dtype is given; else it ends.
 bool falls_back_to_fp16(const std::string& vllm_version);
 

@@ -36,9 +36,14 @@ std::int64_t image_tokens(const spec::Plan& plan, const Node& data) {
   return std::clamp<std::int64_t>(*plan.engine.encoder.max_pixels / pixels->integer(1), 1, most);
 }
 
+/// Of a kind that prompts may bring.
+std::int64_t a_prompt(const std::optional<int>& limit) { return limit.value_or(1); }
+
 Item video_item(const spec::Plan& plan, std::int64_t image, const MemoryRules& rules) {
-  const auto frames = static_cast<std::int64_t>(rules.value("encoder_video_frames"));
-  const std::int64_t beside = rules.is("encoder_video_beside_image") ? image : 0;
+  const auto most = static_cast<std::int64_t>(rules.value("encoder_video_frames"));
+  const bool beside_images = rules.is("encoder_video_beside_image");
+  const std::int64_t beside = beside_images ? a_prompt(plan.engine.encoder.images) * image : 0;
+  const std::int64_t frames = std::max<std::int64_t>(1, most / a_prompt(plan.engine.encoder.videos));
   const std::int64_t places = video_tokens(image, frames, plan.max_model_len - beside);
   if (!rules.is("encoder_video_by_batch")) return {places, places};
   return {places, video_tokens(image, frames, plan.micro_batching.max_num_batched_tokens - beside)};
@@ -75,18 +80,25 @@ struct Work {
   std::int64_t out = 0, at_once = 0;
 };
 
-/// An image and a video in every sequence.
+/// As many images and videos as a prompt may bring, in every sequence, however long its prompt may be.
 Work work_of_v0(const spec::Plan& plan, const Items& items) {
-  const std::int64_t both = items.image.places + items.video.places;
+  const std::int64_t images = a_prompt(plan.engine.encoder.images), videos = a_prompt(plan.engine.encoder.videos);
+  const std::int64_t both = images * items.image.places + videos * items.video.places;
   const std::int64_t most = std::max<std::int64_t>(1, plan.micro_batching.max_num_batched_tokens / both);
   const std::int64_t sequences = std::min<std::int64_t>(most, plan.micro_batching.max_num_seqs);
-  return {sequences * (items.image.made + items.video.made), sequences * std::max(items.image.made, items.video.made)};
+  const std::int64_t seen = images * items.image.made, watched = videos * items.video.made;
+  return {sequences * (seen + watched), sequences * std::max(seen, watched)};
 }
 
-std::int64_t count_of(const spec::Plan& plan, const Item& item, std::int64_t budget, const MemoryRules& rules) {
+std::int64_t count_of(const spec::Plan& plan, const Items& items, std::int64_t budget, const MemoryRules& rules) {
+  const Item item = largest_item(items);
   const std::int64_t whole = budget / item.places;
   const bool up = rules.is("encoder_items_rounded_up") && whole * item.places < budget;
-  return std::min<std::int64_t>(whole + (up ? 1 : 0), plan.micro_batching.max_num_seqs);
+  const spec::EncoderSettings& encoder = plan.engine.encoder;
+  const auto unstated = static_cast<int>(rules.value("encoder_items_a_prompt"));
+  const int limit = (item.places == items.video.places ? encoder.videos : encoder.images).value_or(unstated);
+  const std::int64_t each = std::max<std::int64_t>(1, std::min(std::int64_t{limit}, plan.max_model_len / item.places));
+  return std::min<std::int64_t>(whole + (up ? 1 : 0), plan.micro_batching.max_num_seqs * each);
 }
 
 /// Of a rank, which takes its share of the items where the tower's work is not divided by heads.
@@ -128,7 +140,7 @@ EncoderLoad encoder_load(const spec::Plan& plan) {
   if (item.places == 0) return {};
   EncoderLoad out;
   out.budget_tokens = std::max<std::int64_t>(plan.micro_batching.max_num_batched_tokens, item.places);
-  const std::int64_t count = count_of(plan, item, out.budget_tokens, rules);
+  const std::int64_t count = count_of(plan, items, out.budget_tokens, rules);
   Work work{count * item.made, of_a_rank(plan, count) * item.made};
   if (rules.is("encoder_both_kinds")) work = work_of_v0(plan, items);
   out.tokens = work.out;

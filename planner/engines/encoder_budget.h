@@ -3,7 +3,7 @@
 //   largest item  an image, or a video of `video_frames` frames in pairs, each pair as large as the largest image, as
 //                 far as max_model_len reaches (before 0.10.2 less one image)
 //   budget        max(max_num_batched_tokens, tokens of the largest item)
-//   items         budget / tokens of an item, at least 1, at most max_num_seqs; rounded up before 0.10.1
+//   items         budget / tokens of an item, at least 1, at most max_num_seqs prompts bring; rounded up before 0.10.1
 //   tokens        items * tokens of the item that is really made: before 0.11 its video was cut to what
 //                 max_num_batched_tokens holds
 //   timed video   of Qwen3-VL, 0.11 and 0.12: one pair of frames for requests below `whole_from` tokens, else as many
@@ -11,12 +11,12 @@
 //   cache         rows that the profile run keeps beside the outputs, 0.11 and 0.12: every item's places (0.11: the
 //   whole
 //                 budget for each) where those are more than its tokens
-//   engine V0     an image and a video in each of max_num_batched_tokens / (tokens of both) sequences, at least one;
-//                 the tower works on all images at once, then on all videos
+//   engine V0     all images and videos that a prompt may bring (one each unless stated) in each of
+//                 max_num_batched_tokens / (tokens of them) sequences, at least one; the tower works on all images at
+//                 once, then on all videos
 //   fixed video   of Gemma 4: as many places and tokens whatever the request's length
 //   limits        a kind of item that prompts may not bring is not made (--limit-mm-per-prompt); where none may come,
-//                 nothing is, and since 0.10.1 the tower is not loaded either. More than one item a prompt count as
-//                 one.
+//                 nothing is, and since 0.10.1 the tower is not loaded either
 //   data parallel every rank works on its share of the items (--mm-encoder-tp-mode data)
 //   a patch       vectors of the tower's width that stand in memory at once and the pixels it was made of. Of towers
 //                 whose data states no vectors (Qwen's): residual and normed input 2, what attention makes of q, k and

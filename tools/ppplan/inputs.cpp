@@ -154,17 +154,14 @@ void refuse_bf16_of_server(const InputFlags& flags, const spec::ModelSpec& model
                             asked ? "'" + dtype + "'" : "none, which is the checkpoint's bf16 under vLLM " + version);
 }
 
-bool runs(const spec::Device& device, spec::DType dtype, const std::string& version) {
-  return engines::dtype_support(device, dtype, version).kind != engines::DtypeSupport::Kind::unsupported;
-}
-
 /// Cards without bf16 get the model in fp16, as vLLM's message asks for.
 void to_fp16_where_needed(search::Request& request, const InputFlags& flags) {
   spec::ModelSpec& model = request.model;
   const std::string version = flags.vllm.empty() ? engines::newest_vllm() : flags.vllm;
   for (const spec::Device& device : request.cluster.devices) {
     if (model.activation_dtype != spec::DType::bf16 || flags.dtype == "bf16") return;
-    if (runs(device, spec::DType::bf16, version) || !runs(device, spec::DType::fp16, version)) continue;
+    const auto support = engines::dtype_support(device, spec::DType::bf16, version);
+    if (support.kind != engines::DtypeSupport::Kind::unsupported || !engines::built_for(device, version)) continue;
     refuse_bf16_of_server(flags, model, version, device.name);
     for (spec::DType* dtype :
          {&model.dtype, &model.attention_dtype, &model.expert_dtype, &model.activation_dtype, &model.kv_dtype})
