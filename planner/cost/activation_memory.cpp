@@ -44,10 +44,10 @@ double attention_elements(const spec::Plan& plan, const spec::Attention& a, cons
 double feed_forward_elements(const spec::Plan& plan, const spec::FeedForward& f, double chunk) {
   const double tp = plan.parallel.tp;
   if (f.kind == FeedForwardKind::none) return 0;
-  if (f.kind == FeedForwardKind::dense) return 3.0 * f.intermediate / tp;
+  if (f.kind == FeedForwardKind::dense) return 1.0 * spec::block_matrices(f) * f.intermediate / tp;
   const double width = f.intermediate / (plan.engine.expert_parallel ? 1.0 : tp);
-  const double tokens = plan.micro_batching.max_num_batched_tokens;
-  const double routed = f.experts_per_token * (std::max(2 * width, 1.0 * plan.model.hidden) + width);
+  const double tokens = plan.micro_batching.max_num_batched_tokens, in = spec::expert_hidden(plan.model, f);
+  const double routed = f.experts_per_token * (std::max((spec::block_matrices(f) - 1) * width, in) + width);
   return routed * std::min(1.0, chunk / tokens) + 2.0 * f.experts;
 }
 

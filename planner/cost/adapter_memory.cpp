@@ -45,14 +45,16 @@ Elements of_attention(const spec::Plan& plan, const spec::Attention& a) {
 double of_experts(const spec::Plan& plan, const spec::FeedForward& f) {
   if (!engines::memory_rules(plan).is("lora_experts")) return 0;
   const double tp = plan.parallel.tp;
-  if (!plan.engine.expert_parallel) return f.experts * (3.0 * plan.model.hidden + 3.0 * f.intermediate / tp);
-  return std::ceil(f.experts / (tp * plan.parallel.dp)) * (3.0 * plan.model.hidden + 3.0 * f.intermediate);
+  const double blocks = spec::block_matrices(f), in = spec::expert_hidden(plan.model, f);
+  if (!plan.engine.expert_parallel) return f.experts * blocks * (in + f.intermediate / tp);
+  return std::ceil(f.experts / (tp * plan.parallel.dp)) * blocks * (in + f.intermediate);
 }
 
 Elements of_feed_forward(const spec::Plan& plan, const spec::FeedForward& f) {
   const int dense = f.kind == FeedForwardKind::dense ? f.intermediate : f.shared_intermediate;
   if (f.kind == FeedForwardKind::none || dense == 0) return {};
-  return {3.0 * plan.model.hidden, 3.0 * dense};
+  const double blocks = spec::block_matrices(f);
+  return {blocks * plan.model.hidden, blocks * dense};
 }
 
 }  // namespace

@@ -57,34 +57,38 @@ PartTime attention(const Place& place, const spec::Attention& attention, const B
   return assumed(roofline_s(place.device, spec::DType::bf16, flops, kv_bytes));
 }
 
-PartTime dense_block(const Place& place, int intermediate, double tokens) {
+/// `matrices`: 3 with a gate, else 2.
+PartTime dense_block(const Place& place, int intermediate, int matrices, double tokens) {
   const int width = std::max(1, intermediate / place.tp);
   const spec::DType dtype = place.model.dtype;
-  PartTime time = gemm(place, dtype, tokens, 2 * width, place.model.hidden);
+  PartTime time = gemm(place, dtype, tokens, (matrices - 1) * width, place.model.hidden);
   time += gemm(place, dtype, tokens, place.model.hidden, width);
-  time += assumed(traffic_s(place.device, 3.0 * tokens * width * activation_bytes));
+  time += assumed(traffic_s(place.device, 1.0 * matrices * tokens * width * activation_bytes));
   return time;
 }
 
 PartTime experts(const Place& place, const spec::FeedForward& block, double tokens) {
   const double chosen = static_cast<double>(block.experts_per_token) / block.experts;
   const double touched = block.experts * (1 - std::pow(1 - chosen, tokens));
-  const double matrix = 3.0 * place.model.hidden * block.intermediate / place.tp;
+  const int hidden = spec::expert_hidden(place.model, block);
+  const double matrix = 1.0 * spec::block_matrices(block) * hidden * block.intermediate / place.tp;
   const double flops = 2.0 * tokens * block.experts_per_token * matrix;
   const spec::DType dtype = place.model.expert_dtype;
   const double moved = touched * matrix * spec::bytes_per_element(dtype);
   PartTime time = assumed(roofline_s(place.device, dtype, flops, moved));
   time += gemm(place, place.model.activation_dtype, tokens, block.experts, place.model.hidden);
-  time +=
-      assumed(traffic_s(place.device, 4.0 * tokens * block.experts_per_token * place.model.hidden * activation_bytes));
+  time += assumed(traffic_s(place.device, 4.0 * tokens * block.experts_per_token * hidden * activation_bytes));
+  if (block.narrow > 0) time += gemm(place, place.model.dtype, tokens, 2 * block.narrow, place.model.hidden);
   return time;
 }
 
 PartTime feed_forward(const Place& place, const spec::FeedForward& block, double tokens) {
   if (block.kind == spec::FeedForwardKind::none) return {};
-  if (block.kind == spec::FeedForwardKind::dense) return dense_block(place, block.intermediate, tokens);
+  if (block.kind == spec::FeedForwardKind::dense)
+    return dense_block(place, block.intermediate, spec::block_matrices(block), tokens);
   PartTime time = experts(place, block, tokens);
-  if (block.shared_intermediate > 0) time += dense_block(place, block.shared_intermediate, tokens);
+  if (block.shared_intermediate > 0)
+    time += dense_block(place, block.shared_intermediate, spec::block_matrices(block), tokens);
   return time;
 }
 

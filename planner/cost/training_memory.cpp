@@ -28,8 +28,10 @@ double attention_elements(const spec::Attention& a) {
 
 double block_elements(const spec::ModelSpec& model, const spec::FeedForward& f) {
   if (f.kind == FeedForwardKind::none) return 0;
-  if (f.kind == FeedForwardKind::dense) return 3.0 * f.intermediate;
-  return f.experts_per_token * (model.hidden + 3.0 * f.intermediate) + 3.0 * f.shared_intermediate + 2.0 * f.experts;
+  if (f.kind == FeedForwardKind::dense) return 1.0 * spec::block_matrices(f) * f.intermediate;
+  const double blocks = spec::block_matrices(f);
+  return f.experts_per_token * (spec::expert_hidden(model, f) + blocks * f.intermediate) +
+         blocks * f.shared_intermediate + 2.0 * f.experts;
 }
 
 double element(const spec::ModelSpec& model) { return spec::bytes_per_element(model.activation_dtype); }

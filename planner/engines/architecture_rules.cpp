@@ -96,10 +96,10 @@ std::string refusal(const spec::ModelSpec& model, const std::string& version) {
   if (!list) return "";
   const VllmVersion asked = vllm_version(version);
   for (const Node& row : list->items()) {
-    const std::string before = row.at("before").text();
-    if (asked < vllm_version(row.at("since").text()) || asked >= vllm_version(before)) continue;
+    const auto before = row.find("before");
+    if (asked < vllm_version(row.at("since").text()) || (before && asked >= vllm_version(before->text()))) continue;
     return "vLLM " + version + " has no pipeline for " + model.architecture + ": " + row.at("reason").text() +
-           "; tensor parallelism (--tp, --pp 1) or vLLM " + before + " and later can";
+           "; tensor parallelism (--tp, --pp 1) " + (before ? "or vLLM " + before->text() + " and later can" : "can");
   }
   return "";
 }

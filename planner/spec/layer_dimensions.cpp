@@ -12,7 +12,8 @@ std::map<std::string, std::int64_t> layer_dimensions(const ModelSpec& model, con
   for (const auto& [name, value] :
        {std::pair("q_lora_rank", a.q_lora_rank), std::pair("kv_lora_rank", a.kv_lora_rank),
         std::pair("nope_dim", a.nope_dim), std::pair("rope_dim", a.rope_dim), std::pair("value_dim", a.value_dim),
-        std::pair("shared_intermediate", f.shared_intermediate)})
+        std::pair("shared_intermediate", f.shared_intermediate), std::pair("ungated", f.gated ? 0 : 1),
+        std::pair("narrow", f.narrow)})
     if (value > 0) out[name] = value;
   return out;
 }

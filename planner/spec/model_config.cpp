@@ -16,7 +16,8 @@ constexpr int most_draft_layers = 16;
 
 /// Models with towers nest the language model's fields.
 Node text_of(const Node& config, const Family& family) {
-  const auto nested = config.find(family.word("text", "text_config"));
+  const auto outer = config.find(family.word("outer", ""));
+  const auto nested = (outer ? *outer : config).find(family.word("text", "text_config"));
   return nested && nested->find("hidden_size") ? *nested : (nested && !config.find("hidden_size") ? *nested : config);
 }
 
@@ -29,7 +30,8 @@ double rope_theta_of(const ConfigFields& config) {
 
 double epsilon_of(const ConfigFields& config) {
   auto stated = config.find("rms_norm_eps");
-  if (!stated) stated = config.find("norm_eps");
+  for (const char* other : {"norm_eps", "layer_norm_epsilon", "layer_norm_eps", "layernorm_epsilon"})
+    if (!stated) stated = config.find(other);
   return stated ? stated->number(0, 1) : 1e-6;
 }
 
@@ -52,15 +54,17 @@ int own_rows(const ConfigFields& config, const Family& family, const ModelSpec& 
 }
 
 std::vector<Layer> layers_from(const ConfigFields& config, const Family& family, int hidden) {
-  const int count = config.count("num_hidden_layers", 1, most_layers);
+  const int count = layer_count(config, family);
   const auto attention = read_attention(config, family, count, hidden);
   const auto blocks = read_feed_forward(config, family, count);
-  const auto norms = family.rules.find("norms"), more = family.rules.find("expert_norms");
+  const auto norms = family.find("norms"), more = family.find("expert_norms");
   const int own = config.count_or(family.word("own_embedding", ""), 0, 0, most_hidden);
   std::vector<Layer> out;
   for (std::size_t i = 0; i < attention.size(); ++i) {
     const bool experts = blocks[i].kind == FeedForwardKind::moe;
-    out.push_back({attention[i], blocks[i], (norms ? norms->count() : 2) + (experts && more ? more->count() : 0), own});
+    const bool half = attention[i].kind == AttentionKind::none || blocks[i].kind == FeedForwardKind::none;
+    const int usual = half ? 1 : norms ? norms->count() : 2;
+    out.push_back({attention[i], blocks[i], usual + (experts && more ? more->count() : 0), own});
   }
   return out;
 }
@@ -71,7 +75,7 @@ std::vector<Layer> draft_from(const ConfigFields& config, const Family& family, 
     last.attention.compress_ratio = 1;
     last.attention.index_heads = last.attention.index_dim = last.attention.index_topk = 0;
   }
-  const auto names = family.rules.find("draft");
+  const auto names = family.find("draft");
   if (!names) return {};
   for (const Node& name : names->items())
     if (const auto found = config.find(name.text()))
@@ -102,7 +106,7 @@ std::vector<std::string> known_architectures() { return readable_architectures()
 ModelSpec model_from_config(const Node& config, const std::string& name) {
   const Family family = family_of(config);
   const Node text = text_of(config, family);
-  const ConfigFields fields(text, family.rules.find("defaults"));
+  const ConfigFields fields(text, family.find("defaults"), family.find("names"));
   ModelSpec model;
   model.name = name;
   model.architecture = family.architecture;

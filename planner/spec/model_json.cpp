@@ -121,6 +121,7 @@ Json feed_forward_json(const FeedForward& block) {
   out["kind"] = name(block.kind);
   if (block.kind == FeedForwardKind::none) return out;
   out["intermediate"] = block.intermediate;
+  if (!block.gated) out["gated"] = false;
   if (block.kind == FeedForwardKind::dense) return out;
   out["experts"] = block.experts;
   out["experts_per_token"] = block.experts_per_token;
@@ -129,6 +130,7 @@ Json feed_forward_json(const FeedForward& block) {
   out["router_bias"] = block.router_bias;
   out["expert_bias"] = block.expert_bias;
   if (block.hashed) out["hashed"] = true;
+  if (block.narrow > 0) out["narrow"] = block.narrow;
   return out;
 }
 
@@ -171,6 +173,7 @@ FeedForward feed_forward_from(const Node& node) {
   out.kind = kind_from(node.at("kind"), {dense, moe, none});
   if (out.kind == none) return out;
   out.intermediate = bounded(node.at("intermediate"), 1, most_width);
+  if (const auto gated = node.find("gated")) out.gated = gated->boolean();
   if (out.kind == dense) return out;
   out.experts = bounded(node.at("experts"), 1, most_experts);
   out.experts_per_token = bounded(node.at("experts_per_token"), 1, out.experts);
@@ -179,6 +182,7 @@ FeedForward feed_forward_from(const Node& node) {
   out.router_bias = flag(node, "router_bias");
   out.expert_bias = flag(node, "expert_bias");
   out.hashed = flag(node, "hashed");
+  if (const auto narrow = node.find("narrow")) out.narrow = bounded(*narrow, 0, most_hidden);
   return out;
 }
 

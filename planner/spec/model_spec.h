@@ -13,8 +13,9 @@
 //   compressed h qr + qr + qr q d; h d + d; output q d o + G o h; sinks q   (o = output rank in each of G groups)
 //              compressor of m tokens, w = 2 d for m = 4, else d:  2 h w + m w + d; for m = 4 an indexer: qr Hi Di +
 //              h Hi, and a compressor of its own for Di
-//   dense      3 h i                    (gate, up, down)
-//   experts    E 3 h ie + shared + h E  (router) (+ biases, + a table of V experts_per_token where tokens are hashed)
+//   dense      3 h i                    (gate, up, down; 2 h i without a gate)
+//   experts    E 3 h ie + shared + h E  (router) (+ biases, + a table of V experts_per_token where tokens are hashed);
+//              experts of a narrow width w E 3 w ie + 2 h w + shared + h E; without a gate 2 in place of 3
 //   norms      2 h, or as many as stated
 //   streams    2 (2 + s) s (s h + 1) + 6   with s > 1 residual streams
 //   own        2 h p + h   a layer that reads an embedding of its own of width p, and V' p + h p of the model's ends
@@ -92,6 +93,8 @@ struct FeedForward {
   bool router_bias = false;
   bool expert_bias = false;  // biases of gate, up and down in every expert (gpt-oss)
   bool hashed = false;       // a table names the experts of every token of the vocabulary (DeepSeek-V4)
+  bool gated = true;         // gate, up and down; false: up and down alone, in shared and routed experts too
+  int narrow = 0;            // width that routed experts read and write, between projections that they share; 0: hidden
   bool operator==(const FeedForward&) const = default;
 };
 
@@ -190,6 +193,10 @@ std::int64_t head_parameters(const ModelSpec& model);
 /// Its feed-forward block has experts; any layer's has.
 bool has_experts(const Layer& layer);
 bool has_experts(const ModelSpec& model);
+/// Matrices of a feed-forward block, or of each of its experts: 3, or 2 without a gate.
+int block_matrices(const FeedForward& block);
+/// Columns that its routed experts read and write.
+int expert_hidden(const ModelSpec& model, const FeedForward& block);
 /// The whole model, a tied embedding counted once, final norm and tower included, draft layers not.
 std::int64_t parameters(const ModelSpec& model);
 /// Of one token: experts_per_token experts of each layer.

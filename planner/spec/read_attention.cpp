@@ -64,7 +64,8 @@ Attention full_from(const ConfigFields& config, const Family& family, Attention 
 }
 
 int state_bytes(const ConfigFields& config) {
-  const auto stated = config.find("mamba_ssm_dtype");
+  auto stated = config.find("mamba_ssm_dtype");
+  if (!stated) stated = config.find("mamba_ssm_cache_dtype");
   if (!stated || stated->text() != "float32") return 2;
   return 4;
 }
@@ -86,7 +87,7 @@ Attention delta_from(const Node& delta) {
 /// time step's projection comes twice, less than 1 % of the layer.
 Attention linear_from(const ConfigFields& config, const Family& family) {
   if (const auto delta = config.find(family.word("delta", ""))) return delta_from(*delta);
-  const auto names = family.rules.find("linear");
+  const auto names = family.find("linear");
   const auto size = [&](const char* part, const char* usual, int most) {
     return config.count(names ? names->at(part).text() : usual, 1, most);
   };
@@ -107,6 +108,12 @@ Attention within(Attention attention, AttentionKind kind, const Node& window) {
   return attention;
 }
 
+Attention without_attention() {
+  Attention out;
+  out.kind = AttentionKind::none;
+  return out;
+}
+
 /// One layer's attention by the word that layer_types has for it. `heads` are those of windows and chunks.
 Attention typed(const ConfigFields& config, const Family& family, const Attention& heads, const Attention& full,
                 const Node& where, const std::string& type) {
@@ -116,6 +123,7 @@ Attention typed(const ConfigFields& config, const Family& family, const Attentio
     return chunk ? within(heads, AttentionKind::chunked, *chunk) : full;
   }
   if (type == "linear_attention" || type == "mamba") return linear_from(config, family);
+  if (type == "mlp" || type == "moe") return without_attention();
   if (type == "full_attention" || type == "attention" || type == "deepseek_sparse_attention") return full;
   where.fail(
       "full_attention, attention, sliding_attention, chunked_attention, linear_attention, mamba or "
@@ -166,9 +174,10 @@ void apply_full_layers(const Node& list, std::vector<std::string>& types) {
 }
 
 std::vector<std::string> types_of(const ConfigFields& config, const Family& family, int layers) {
+  if (auto blocks = block_types(config, family); !blocks.empty()) return blocks;
   if (const auto stated = config.find("layer_types")) return stated_types(*stated, layers);
   std::vector<std::string> types(static_cast<std::size_t>(layers), "full_attention");
-  if (const auto pattern = family.rules.find("pattern")) apply_pattern(config, *pattern, types);
+  if (const auto pattern = family.find("pattern")) apply_pattern(config, *pattern, types);
   if (const auto delta = config.find(family.word("delta", ""))) apply_full_layers(delta->at("full_attn_layers"), types);
   if (const auto marks = config.find("no_rope_layers"); marks && family.word("window", "") == "chunk")
     apply_no_rope(*marks, types);
@@ -220,6 +229,7 @@ std::vector<Attention> read_attention(const ConfigFields& config, const Family& 
   const bool latent = kind == "latent";
   const Attention heads = latent ? latent_from(config, family) : heads_from(config, family, hidden);
   const Attention full = latent ? heads : full_from(config, family, heads);
+  if (const auto blocks = config.find(family.word("blocks", ""))) return attention_of_blocks(*blocks, heads, layers);
   const auto stated = config.find("layer_types");
   std::vector<Attention> out;
   for (const std::string& type : types_of(config, family, layers))

@@ -28,6 +28,8 @@ FeedForward experts_from(const ConfigFields& config, const Family& family, const
   out.experts_per_token = config.count(chosen ? chosen->text() : "num_experts_per_tok", 1, out.experts);
   out.intermediate = config.count(rules.at("width").text(), 1, most_width);
   out.shared_intermediate = shared_width(config, rules, out.intermediate);
+  out.gated = !family.is(config, "ungated");
+  if (const auto narrow = rules.find("narrow")) out.narrow = config.count_or(narrow->text(), 0, 0, most_hidden);
   out.shared_gate = out.shared_intermediate > 0 && traits.is(config, "shared_gate");
   out.router_bias = traits.is(config, "router_bias");
   out.expert_bias = traits.is(config, "bias");
@@ -36,8 +38,17 @@ FeedForward experts_from(const ConfigFields& config, const Family& family, const
 
 using Marks = std::vector<bool>;
 
+/// One mark for each layer (MiMo-V2).
+void mark_listed(const Node& list, Marks& marks) {
+  const auto items = list.items();
+  if (items.size() < marks.size()) list.fail("one mark per layer", std::to_string(items.size()) + " of them");
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = items[i].integer(0, 1) == 1;
+}
+
 /// The first layers are dense, then every moe_layer_freq-th has experts (DeepSeek, GLM).
 void mark_after_dense(const ConfigFields& config, Marks& marks) {
+  const auto listed = config.find("moe_layer_freq");
+  if (listed && listed->json().is_array()) return mark_listed(*listed, marks);
   const auto first = static_cast<std::size_t>(config.count_or("first_k_dense_replace", 0, 0, most_layers));
   const auto step = static_cast<std::size_t>(config.count_or("moe_layer_freq", 1, 1, most_layers));
   for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = i >= first && i % step == 0;
@@ -99,22 +110,39 @@ void apply_double_width(const ConfigFields& config, const Family& family, std::v
   for (auto it = blocks.end() - sharing; it != blocks.end(); ++it) it->intermediate *= 2;
 }
 
-FeedForward dense_from(const ConfigFields& config, const std::string& width) {
+FeedForward dense_from(const ConfigFields& config, const Family& family, const std::string& width) {
   FeedForward out;
+  out.gated = !family.is(config, "ungated");
   out.intermediate = config.count(width, 1, most_width);
+  return out;
+}
+
+/// Layers that are a mixer have no block.
+std::vector<FeedForward> of_types(const ConfigFields& config, const Family& family,
+                                  const std::vector<std::string>& types) {
+  FeedForward none;
+  none.kind = FeedForwardKind::none;
+  std::vector<FeedForward> out;
+  for (const std::string& type : types)
+    out.push_back(type == "moe"   ? experts_from(config, family, *family.find("experts"))
+                  : type == "mlp" ? dense_from(config, family, "intermediate_size")
+                                  : none);
   return out;
 }
 
 }  // namespace
 
 std::vector<FeedForward> read_feed_forward(const ConfigFields& config, const Family& family, int layers) {
-  const auto rules = family.rules.find("experts");
-  if (!rules) return {static_cast<std::size_t>(layers), dense_from(config, "intermediate_size")};
+  const auto rules = family.find("experts");
+  if (const auto types = block_types(config, family); !types.empty()) return of_types(config, family, types);
+  if (const auto blocks = config.find(family.word("blocks", "")))
+    return feed_forward_of_blocks(*blocks, config.count("hidden_size", 1, most_hidden), layers);
+  if (!rules) return {static_cast<std::size_t>(layers), dense_from(config, family, "intermediate_size")};
   const auto width = rules->find("dense_width");
   std::vector<FeedForward> out;
   for (const bool moe : expert_layers(config, *rules, layers))
     out.push_back(moe ? experts_from(config, family, *rules)
-                      : dense_from(config, width ? width->text() : "intermediate_size"));
+                      : dense_from(config, family, width ? width->text() : "intermediate_size"));
   apply_hashes(config, *rules, out);
   if (!std::any_of(out.begin(), out.end(), [](const FeedForward& it) { return it.kind == FeedForwardKind::moe; }))
     apply_double_width(config, family, out);

@@ -3,9 +3,18 @@
 //   encoder layer  4 h^2 + 2 h i (3 h i gated) + norms, with biases 4 h + i + h (2 i + h gated)
 //   qwen3          patches 3 t p^2 h + h, positions, merger (m h)^2 + m h H and biases, the same per deepstack layer
 //   qwen2          patches without bias or positions, gated with biases, merger
+//   qwen2_vl       as qwen2, but not gated; its hidden_size is the model's, embed_dim and mlp_ratio are the tower's
 //   siglip         patches, positions, norm, projection h H
 //   llama4         patches, class and positions, norms, adapter i a + a b, projection o H
-//   pixtral        patches, gated without biases, merging m h h, projections h H + H^2
+//   pixtral        patches, gated without biases, merging m h h, projections h H + H^2; without merging as part of
+//   Llava clip           patches without bias, class, positions, two norms, all layers but the last; projections h H +
+//   H^2;
+//                  with "tiles" a vector between tiles of an image
+//   llava_siglip   patches, positions, all layers but the last, projections as clip's
+//   internvit      patches, class and positions, layers with two scales; norm, projections m h H + H^2
+//   mllama         patches without bias, class and positions of a tile and of all its tiles, layers of the tile and of
+//                  all tiles, projection of as many outputs as are kept
+//   qwen3_omni     as qwen3, and an audio encoder beside it
 //   gemma4         patches, two tables of positions, gated without biases, projection h H; with audio a Conformer:
 //                  layer 24 h^2 + c h + norms (two blocks of 4 h, attention with relative positions, a gated
 //                  convolution), two strided convolutions of 3 by 3 and the projections behind them
@@ -68,6 +77,18 @@ double qwen2(const ConfigFields& vision, const Sizes& s, int hidden) {
          merger(vision, s, hidden, static_cast<double>(s.h));
 }
 
+/// Its own hidden size stands under another name.
+Sizes embedded(const ConfigFields& vision, Sizes s) {
+  s.h = vision.count("embed_dim", 1, most_width);
+  s.i = static_cast<std::int64_t>(vision.at("mlp_ratio").number(0, most_side) * static_cast<double>(s.h));
+  return s;
+}
+
+double qwen2_vl(const ConfigFields& vision, const Sizes& s, int hidden) {
+  return static_cast<double>(s.h) * static_cast<double>(s.pixels) + encoder(s, true, false, 4) +
+         merger(vision, s, hidden, 2 * static_cast<double>(s.h));
+}
+
 double positions(const ConfigFields& vision) {
   const auto side = vision.count("image_size", 1, most_side) / vision.count("patch_size", 1, most_side);
   return static_cast<double>(square(side));
@@ -93,6 +114,79 @@ double pixtral(const Node& config, const Sizes& s, int hidden) {
   const double merge = static_cast<double>(square(outer.count_or("spatial_merge_size", 2, 1, most_side)));
   return h * static_cast<double>(s.pixels) + h + encoder(s, false, true, 2) + h + merge * h * h + h * text +
          text * text;
+}
+
+/// Two projections with biases behind the tower.
+double projections(double from, int hidden) {
+  const double text = hidden;
+  return from * text + text + text * text + text;
+}
+
+/// Engines leave out the layers behind the one that the model takes; the one before the last where nothing is said.
+Sizes without_unused(const Node& config, Sizes s) {
+  const auto stated = config.find("vision_feature_layer");
+  const std::int64_t taken = stated && stated->is_number() ? stated->integer(-most_layers, most_layers) : -2;
+  const std::int64_t kept = taken < 0 ? s.layers + 1 + taken : taken;
+  s.layers = std::clamp<std::int64_t>(kept, 1, s.layers);
+  return s;
+}
+
+double clip(const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h);
+  return h * static_cast<double>(s.pixels) + h + (positions(vision) + 1) * h + 2 * h + encoder(s, true, false, 4) +
+         projections(h, hidden) + static_cast<double>(vision.count_or("separators", 0, 0, most_side)) * hidden;
+}
+
+double llava_siglip(const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h);
+  return h * static_cast<double>(s.pixels) + h + positions(vision) * h + encoder(s, true, false, 4) +
+         projections(h, hidden) + static_cast<double>(vision.count_or("separators", 0, 0, most_side)) * hidden;
+}
+
+double plain_pixtral(const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h);
+  return h * static_cast<double>(s.pixels) + h + encoder(s, false, true, 2) + projections(h, hidden);
+}
+
+/// Phi-3-vision joins 2 by 2 patches before its projections.
+double phi3v(const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h);
+  return h * static_cast<double>(s.pixels) + h + (positions(vision) + 1) * h + 2 * h + encoder(s, true, false, 4) +
+         projections(4 * h, hidden) + 5 * h;
+}
+
+double internvit(const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h), joined = 4 * h;
+  const bool normed = vision.flag("qk_normalization"), biased = vision.flag("qkv_bias");
+  const double layers = static_cast<double>(s.layers);
+  const double norms = vision.find("norm_type") && vision.at("norm_type").text() == "rms_norm" ? 2 : 4;
+  return h * static_cast<double>(s.pixels) + h + h + (positions(vision) + 1) * h +
+         encoder(s, true, false, static_cast<int>(norms) + 2) + layers * h * ((normed ? 2 : 0) - (biased ? 0 : 3)) +
+         2 * joined + projections(joined, hidden);
+}
+
+double mllama(const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h), rows = positions(vision) + 1;
+  Sizes all = s;
+  all.layers += vision.count("num_global_layers", 0, most_layers);
+  const double tiles = count(vision, "max_num_tiles", most_side);
+  const double shapes = vision.count_or("aspect_ratios", 9, 1, most_side);
+  return h * static_cast<double>(s.pixels) + h + rows * h + shapes * tiles * (rows + 2) * h + 4 * h +
+         encoder(all, false, false, 4) + static_cast<double>(all.layers * (s.i + s.h)) +
+         static_cast<double>(count(vision, "vision_output_dim")) * hidden + hidden;
+}
+
+/// The encoder of sounds: three strided convolutions, layers as of Whisper, two projections.
+double sounds(const Node& config, int hidden) {
+  const ConfigFields audio(config, std::nullopt);
+  Sizes s;
+  s.h = audio.count("d_model", 1, most_width);
+  s.i = audio.count("encoder_ffn_dim", 1, most_width);
+  s.layers = audio.count("encoder_layers", 1, most_layers);
+  const double h = static_cast<double>(s.h), channels = count(audio, "downsample_hidden_size");
+  constexpr double kernel = 9, strided_bins = 16;
+  return encoder(s, true, false, 4) + kernel * channels * (1 + 2 * channels) + channels * strided_bins * h + h * h +
+         h * hidden;
 }
 
 double gemma4_audio(const Node& config, int hidden) {
@@ -121,26 +215,45 @@ double parameters_of(const std::string& kind, const Node& config, const ConfigFi
                      int deepstack) {
   const Sizes sizes = sizes_of(vision);
   if (kind == "qwen3") return qwen3(vision, sizes, hidden, deepstack);
+  if (kind == "qwen2_vl") return qwen2_vl(vision, embedded(vision, sizes), hidden);
   if (kind == "qwen2") return qwen2(vision, sizes, hidden);
   if (kind == "siglip") return siglip(vision, sizes, hidden);
   if (kind == "llama4") return llama4(vision, sizes, hidden);
   if (kind == "gemma4") return gemma4(config, vision, sizes, hidden);
+  if (kind == "clip") return clip(vision, without_unused(config, sizes), hidden);
+  if (kind == "llava_siglip") return llava_siglip(vision, without_unused(config, sizes), hidden);
+  if (kind == "plain_pixtral") return plain_pixtral(sizes, hidden);
+  if (kind == "phi3v") return phi3v(vision, without_unused(config, sizes), hidden);
+  if (kind == "internvit") return internvit(vision, sizes, hidden);
+  if (kind == "mllama") return mllama(vision, sizes, hidden);
   return pixtral(config, sizes, hidden);
+}
+
+/// Configs of Llava name the tower that they took: "clip_vision_model", "siglip_vision_model", "pixtral".
+std::string kind_of(const Node& rules, const Node& vision) {
+  const auto kinds = rules.find("kinds");
+  const auto stated = kinds ? vision.find("model_type") : std::nullopt;
+  const auto found = stated ? kinds->find(stated->text()) : std::nullopt;
+  return found ? found->text() : rules.at("kind").text();
 }
 
 }  // namespace
 
 Tower read_tower(const Node& config, const Family& family, int hidden) {
   Tower out;
-  const auto rules = family.rules.find("tower");
+  const auto rules = family.find("tower");
   if (!rules) return out;
-  const auto stated = config.find("vision_config");
-  const ConfigFields vision(stated ? *stated : rules->at("typical"), rules->at("typical"));
+  const auto inner = config.find(family.word("outer", ""));
+  const auto stated = (inner ? *inner : config).find("vision_config");
+  const ConfigFields vision(stated ? *stated : rules->at("typical"), rules->at("typical"), rules->find("names"));
   out.whole = rules->find("whole") && rules->at("whole").boolean();
   out.assumed = !stated || !stated->find("hidden_size");
   if (const auto features = vision.find("deepstack_visual_indexes"))
     out.deepstack_layers = static_cast<int>(std::min<std::size_t>(features->items().size(), most_layers));
-  const double total = parameters_of(rules->at("kind").text(), config, vision, hidden, out.deepstack_layers);
+  const auto audio = (inner ? *inner : config).find("audio_config");
+  const bool hears = audio && rules->find("sounds") && rules->at("sounds").boolean();
+  const double total = parameters_of(kind_of(*rules, vision.file()), config, vision, hidden, out.deepstack_layers) +
+                       (hears ? sounds(*audio, hidden) : 0);
   if (total > static_cast<double>(most_stated_bytes))
     vision.file().fail("a tower of at most 2^50 parameters", std::to_string(total) + " of them");
   out.parameters = static_cast<std::int64_t>(total);

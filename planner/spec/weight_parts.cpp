@@ -145,12 +145,14 @@ void add_attention(Collector& out, const Attention& a) {
 
 void add_feed_forward(Collector& out, const FeedForward& f) {
   const std::int64_t h = out.model.hidden;
-  const std::int64_t gated = 3 * h * f.intermediate;
+  const std::int64_t blocks = block_matrices(f), in = expert_hidden(out.model, f);
   if (f.kind == FeedForwardKind::none) return;
-  if (f.kind == FeedForwardKind::dense) return out.matrix("dense", gated, out.model.dtype, Division::even);
-  out.matrix("experts", gated * f.experts, out.model.expert_dtype, Division::experts, false);
+  if (f.kind == FeedForwardKind::dense)
+    return out.matrix("dense", blocks * h * f.intermediate, out.model.dtype, Division::even);
+  out.matrix("experts", blocks * in * f.intermediate * f.experts, out.model.expert_dtype, Division::experts, false);
   if (f.expert_bias) out.plain("expert biases", f.experts * (2 * wide(f.intermediate) + h), Division::experts, false);
-  out.matrix("shared expert", 3 * h * f.shared_intermediate, out.model.dtype, Division::even);
+  out.matrix("narrowing", 2 * h * f.narrow, out.model.dtype, Division::whole);
+  out.matrix("shared expert", blocks * h * f.shared_intermediate, out.model.dtype, Division::even);
   if (f.shared_gate) out.plain("shared expert gate", h, Division::whole);
   out.plain("router", h * f.experts, Division::whole);
   if (f.router_bias) out.plain("router bias", f.experts, Division::whole);
@@ -188,6 +190,12 @@ std::int64_t feed_forward_parameters(const ModelSpec& model, const Layer& layer)
   Collector out{model, {}};
   add_feed_forward(out, layer.feed_forward);
   return sum(out.parts);
+}
+
+int block_matrices(const FeedForward& block) { return block.gated ? 3 : 2; }
+
+int expert_hidden(const ModelSpec& model, const FeedForward& block) {
+  return block.narrow > 0 ? block.narrow : model.hidden;
 }
 
 std::int64_t parameters(const ModelSpec& model, const Layer& layer) { return sum(weight_parts(model, layer)); }

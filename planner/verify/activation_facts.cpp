@@ -29,17 +29,21 @@ double attention_width(const Node& a, double tp) {
   return 2 * (queries + pairs) * size(a, "head_dim");
 }
 
-/// Gate, up and their product; of experts for every expert of a token, those that are worked on at once, and two
-/// numbers per expert of the router.
+/// Gate, up and their product, or up and its activation; of experts for every expert of a token, those that are worked
+/// on at once, and two numbers per expert of the router.
 double block_width(const Node& block, const PlanFacts& plan, double hidden) {
   const std::string kind = block.at("kind").text();
   const auto tp = static_cast<double>(plan.tp);
   if (kind == "none") return 0;
-  if (kind == "dense") return 3 * size(block, "intermediate") / tp;
+  const auto gated = block.find("gated");
+  const double matrices = gated && !gated->boolean() ? 2 : 3;
+  if (kind == "dense") return matrices * size(block, "intermediate") / tp;
   const double width = size(block, "intermediate") / (plan.expert_parallel ? 1 : tp);
   const double share =
       std::min(1.0, memory_constant("moe_chunk_tokens", plan) / static_cast<double>(plan.max_num_batched_tokens));
-  return size(block, "experts_per_token") * (width + std::max(hidden, 2 * width)) * share + 2 * size(block, "experts");
+  const double in = block.find("narrow") && size(block, "narrow") > 0 ? size(block, "narrow") : hidden;
+  return size(block, "experts_per_token") * (width + std::max(in, (matrices - 1) * width)) * share +
+         2 * size(block, "experts");
 }
 
 /// Expanded keys and values, and gathered keys, of latent attention's prefill.

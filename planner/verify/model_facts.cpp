@@ -165,16 +165,18 @@ void add_attention(const Node& a, const Formats& f, LayerFacts& out) {
 void add_feed_forward(const Node& block, const Formats& f, LayerFacts& out) {
   const std::string kind = block.at("kind").text();
   if (kind == "none") return;
-  const double i = whole(block, "intermediate");
+  const double i = whole(block, "intermediate"), matrices = block.find("gated") && !has(block, "gated") ? 2 : 3;
   if (kind != "moe") {
-    out.even_bytes += f.dense * 3 * f.hidden * i;
+    out.even_bytes += f.dense * matrices * f.hidden * i;
     return;
   }
   out.experts = block.at("experts").integer(1, most);
   const auto experts = static_cast<double>(out.experts);
-  out.expert_bytes += experts * f.expert * 3 * f.hidden * i;
+  const double narrow = block.find("narrow") ? whole(block, "narrow") : 0;
+  out.expert_bytes += experts * f.expert * matrices * (narrow > 0 ? narrow : f.hidden) * i;
+  out.whole_bytes += f.dense * 2 * f.hidden * narrow;
   if (has(block, "expert_bias")) out.expert_bytes += experts * f.plain * (2 * i + f.hidden);
-  out.even_bytes += f.dense * 3 * f.hidden * whole(block, "shared_intermediate", 0);
+  out.even_bytes += f.dense * matrices * f.hidden * whole(block, "shared_intermediate", 0);
   out.whole_bytes += f.plain * (f.hidden * experts + (has(block, "shared_gate") ? f.hidden : 0) +
                                 (has(block, "router_bias") ? experts : 0));
   if (has(block, "hashed")) out.whole_bytes += 4 * f.vocabulary * whole(block, "experts_per_token");

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "planner/catalog/catalog.h"
 #include "planner/input/document.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/plan_json.h"
@@ -34,6 +35,20 @@ TEST(Families, HaveTheirPublishedSizes) {
   double bytes = static_cast<double>(embedding_bytes(kimi) + head_bytes(kimi));
   for (std::size_t l = 0; l < kimi.layers.size(); ++l) bytes += static_cast<double>(layer_bytes(kimi, l, {}));
   EXPECT_NEAR(bytes / (1 << 30), 28.44, 0.002 * 28.44);
+}
+
+TEST(Families, EveryModelOfTheCatalogHasItsPublishedSize) {
+  int checked = 0;
+  for (const input::Node& entry : catalog::models().root().at("models").items()) {
+    const auto published = entry.find("published_parameters");
+    if (!published) continue;
+    const std::string id = entry.at("id").text();
+    // Rounded names: 27 for 27.36 billion with the tower.
+    EXPECT_LT(off(id, published->number() / 1e9), id == "Qwen/Qwen3.5-27B" ? 0.02 : 0.01)
+        << id << " " << parameters(read_model(id));
+    ++checked;
+  }
+  EXPECT_GT(checked, 150);
 }
 
 TEST(Families, Gemma4HasWiderHeadsInFullLayersWhoseValuesAreTheirKeys) {

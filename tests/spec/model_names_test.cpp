@@ -98,7 +98,7 @@ TEST(ModelNames, PathsAndPresetsOfOthersAreNoModels) {
 
 TEST(ModelNames, AnotherFamilyOrSizeIsNoMisspelling) {
   EXPECT_THAT(possibly_meant("Qwen/Qwen2.5-VL-14B-Instruct"), IsEmpty());
-  EXPECT_THAT(possibly_meant("Qwen/Qwen3-Omni-30B-A3B-Instruct"), IsEmpty());
+  EXPECT_THAT(possibly_meant("Qwen/Qwen3-Sound-30B-A3B-Instruct"), IsEmpty());
   EXPECT_THAT(possibly_meant("meta-llama/Llama-3.1-80B"), IsEmpty());
   EXPECT_THAT(possibly_meant("deepseek-ai/DeepSeek-V9"), IsEmpty());
   EXPECT_THAT(possibly_meant("zai-org/GLM-4.5-Flash"), IsEmpty());
