@@ -16,6 +16,11 @@ std::optional<Node> encoder_of(const std::string& architecture) {
   return entry ? entry->find("encoder") : std::nullopt;
 }
 
+bool states(const Node& data, const char* key) {
+  const auto found = data.find(key);
+  return found && found->boolean();
+}
+
 /// Frames come in pairs; one pair is always made.
 std::int64_t video_tokens(std::int64_t image, std::int64_t frames, std::int64_t room) {
   const std::int64_t pairs = std::min((frames + 1) / 2, std::max<std::int64_t>(room, 0) / image);
@@ -81,11 +86,12 @@ struct Work {
 };
 
 /// As many images and videos as a prompt may bring, in every sequence, however long its prompt may be.
-Work work_of_v0(const spec::Plan& plan, const Items& items) {
+Work work_of_v0(const spec::Plan& plan, const Items& items, bool every_sequence) {
   const std::int64_t images = a_prompt(plan.engine.encoder.images), videos = a_prompt(plan.engine.encoder.videos);
   const std::int64_t both = images * items.image.places + videos * items.video.places;
   const std::int64_t most = std::max<std::int64_t>(1, plan.micro_batching.max_num_batched_tokens / both);
-  const std::int64_t sequences = std::min<std::int64_t>(most, plan.micro_batching.max_num_seqs);
+  const std::int64_t all = plan.micro_batching.max_num_seqs;
+  const std::int64_t sequences = every_sequence ? all : std::min(most, all);
   const std::int64_t seen = images * items.image.made, watched = videos * items.video.made;
   return {sequences * (seen + watched), sequences * std::max(seen, watched)};
 }
@@ -117,8 +123,14 @@ double vectors(const spec::Plan& plan, const Node& data, const MemoryRules& rule
   return residual_and_normed + std::max(gathered + own, 2 * gathered + qkv / ranks);
 }
 
+double tower_width(const spec::Plan& plan, const Node& data) {
+  const auto large = data.find("large");
+  const bool is_large = large && plan.model.tower.parameters >= large->at("from_parameters").integer(1);
+  return (is_large ? *large : data).at("width").number(1);
+}
+
 double patch_bytes(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
-  const double width = data.at("width").number(1), element = spec::bytes_per_element(plan.model.activation_dtype);
+  const double width = tower_width(plan, data), element = spec::bytes_per_element(plan.model.activation_dtype);
   const auto pixels = data.find("patch_elements");
   return vectors(plan, data, rules) * width * element +
          (pixels ? pixels->number(1) * rules.value("encoder_input_bytes") : 0);
@@ -142,7 +154,7 @@ EncoderLoad encoder_load(const spec::Plan& plan) {
   out.budget_tokens = std::max<std::int64_t>(plan.micro_batching.max_num_batched_tokens, item.places);
   const std::int64_t count = count_of(plan, items, out.budget_tokens, rules);
   Work work{count * item.made, of_a_rank(plan, count) * item.made};
-  if (rules.is("encoder_both_kinds")) work = work_of_v0(plan, items);
+  if (rules.is("encoder_both_kinds")) work = work_of_v0(plan, items, states(*data, "every_sequence"));
   out.tokens = work.out;
   const std::int64_t rows = rules.is("encoder_cache_whole_budget") ? out.budget_tokens : item.places;
   if (rules.is("encoder_cache_by_places") && item.made < rows) out.cached_tokens = count * rows;

@@ -13,7 +13,8 @@
 //                 budget for each) where those are more than its tokens
 //   engine V0     all images and videos that a prompt may bring (one each unless stated) in each of
 //                 max_num_batched_tokens / (tokens of them) sequences, at least one; the tower works on all images at
-//                 once, then on all videos
+//                 once, then on all videos; where the language model attends to images (Llama 3.2), in each of
+//                 max_num_seqs sequences
 //   fixed video   of Gemma 4: as many places and tokens whatever the request's length
 //   limits        a kind of item that prompts may not bring is not made (--limit-mm-per-prompt); where none may come,
 //                 nothing is, and since 0.10.1 the tower is not loaded either

@@ -45,12 +45,13 @@ DType modelopt_format(const Node& config) {
   algorithm.fail("FP8, NVFP4, MXFP4, W4A16_AWQ, W4A8_AWQ or INT8_SQ");
 }
 
+/// 4 bits with a 4-byte scale for each 64, which takes what int4 in groups of 32 does.
 DType bitsandbytes_format(const Node& config) {
   const auto is_set = [&](const char* key) {
     const auto found = config.find(key);
     return found && found->boolean();
   };
-  if (is_set("load_in_4bit")) return DType::int4;
+  if (is_set("load_in_4bit")) return DType::int4_g32;
   if (is_set("load_in_8bit")) return DType::int8;
   config.fail("load_in_4bit or load_in_8bit");
 }

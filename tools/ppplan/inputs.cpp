@@ -40,10 +40,10 @@ spec::DType dtype_of(const std::string& text, const std::string& flag) {
 
 /// --dtype names a format, not a checkpoint: a listed checkpoint in that format tells what it leaves alone, otherwise
 /// every matrix of the layers is taken to be in it. Servers that convert at start-up leave nothing alone, and what is
-/// in the format already as it is.
+/// quantized already as it is.
 void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
   const spec::DType dtype = dtype_of(flags.dtype, "--dtype");
-  if (flags.dtype_is_converted && (model.dtype == dtype || model.expert_dtype == dtype)) return;
+  if (flags.dtype_is_converted && (spec::is_quantized(model.dtype) || spec::is_quantized(model.expert_dtype))) return;
   const auto listed = flags.dtype_is_converted ? std::nullopt : spec::listed_checkpoint(flags.model, dtype);
   spec::set_weight_dtype(model, dtype);
   if (listed) {

@@ -31,6 +31,10 @@ constexpr std::pair<const char*, const char*> switches[] = {
     {"--fully-sharded-loras", "--fully-sharded-loras"},
 };
 
+/// Formats that the server converts 16-bit weights to at start-up, as --quantization names them. bitsandbytes has 4 bits
+/// and a 4-byte scale for each 64 of them, which is what int4-g32 takes.
+constexpr std::pair<const char*, const char*> conversions[] = {{"fp8", "fp8"}, {"bitsandbytes", "int4-g32"}};
+
 constexpr double longest_context = 1 << 30;
 
 std::string value_of(const engines::ServeLine& line, const char* flag) {
@@ -51,7 +55,7 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   std::vector<std::string> words;
   for (const auto& [name, value] : told) {
     // Weights that the server converts are weights of that format here.
-    const bool converted = name == "--quantization" && value == "fp8";
+    const bool converted = name == "--quantization";
     const std::string flag = converted ? "--dtype" : name;
     if (typed(command, flag) || reader.get_option_no_throw(flag) == nullptr) continue;
     into.dtype_is_converted = into.dtype_is_converted || converted;
@@ -119,7 +123,8 @@ ToldFlags told_by(const engines::ServeLine& line) {
     if (const std::string value = value_of(line, theirs); !value.empty() && value != "auto") out[ours] = value;
   for (const auto& [theirs, ours] : switches)
     if (value_of(line, theirs) == "true") out[ours] = "";
-  if (value_of(line, "--quantization") == "fp8") out["--quantization"] = "fp8";
+  for (const auto& [theirs, ours] : conversions)
+    if (value_of(line, "--quantization") == theirs) out["--quantization"] = ours;
   if (value_of(line, "--kv-cache-dtype").starts_with("fp8")) out["--kv-dtype"] = "fp8";
   const auto env = [&](const char* name) {
     const auto found = line.env.find(name);
