@@ -89,15 +89,21 @@ bool is_there(const std::string& where, const spec::ModelSpec& model, int stage,
   return first || (where == "first_and_tied_last" && last && model.tied_embedding);
 }
 
-/// Versions whose model file, or list of models, has no pipeline for it.
-std::string refusal(const spec::ModelSpec& model, const std::string& version) {
+/// Versions whose model file, or list of models, has no pipeline for it, or that don't serve it at all.
+std::string refusal(const spec::ModelSpec& model, const std::string& version, int stages) {
   const auto rules = rules_of(model.architecture);
   const auto list = rules ? rules->find("refused") : std::nullopt;
   if (!list) return "";
   const VllmVersion asked = vllm_version(version);
   for (const Node& row : list->items()) {
     const auto before = row.find("before");
-    if (asked < vllm_version(row.at("since").text()) || (before && asked >= vllm_version(before->text()))) continue;
+    const auto gone = row.find("gone");
+    const std::string since = row.at("since").text();
+    if (!gone && stages == 1) continue;
+    if (asked < vllm_version(since) || (before && asked >= vllm_version(before->text()))) continue;
+    if (gone)
+      return "vLLM " + version + " does not serve " + model.architecture + ": " + row.at("reason").text() +
+             "; versions before " + since + " do (--vllm)";
     return "vLLM " + version + " has no pipeline for " + model.architecture + ": " + row.at("reason").text() +
            "; tensor parallelism (--tp, --pp 1) " + (before ? "or vLLM " + before->text() + " and later can" : "can");
   }
@@ -143,7 +149,7 @@ std::string pipeline_fault(const spec::ModelSpec& model, int stages, const std::
   const auto layers = static_cast<int>(model.layers.size());
   if (stages > layers)
     return std::to_string(stages) + " stages of " + std::to_string(layers) + " layers, every stage needs at least 1";
-  return stages > 1 && !version.empty() ? refusal(model, version) : "";
+  return version.empty() ? "" : refusal(model, version, stages);
 }
 
 std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel) {

@@ -265,7 +265,7 @@ std::int64_t first_group_blocks(const KvLayout& layout, std::int64_t tokens, std
 
 std::int64_t tokens_of(const KvLayout& layout, std::int64_t blocks, std::int64_t max_model_len,
                        std::int64_t batch_tokens, int in_flight) {
-  if (layout.groups.empty()) return most_blocks;
+  if (layout.groups.empty() || blocks >= most_blocks) return most_blocks;  // nothing here, or on this stage, is kept
   if (layout.capacity_by_requests) {
     // As Python does it, in double.
     const auto request = static_cast<double>(request_blocks(layout, max_model_len, batch_tokens, in_flight));

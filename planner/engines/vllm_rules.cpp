@@ -95,6 +95,13 @@ void set_v1_limits(VllmDefaults& out, const Node& classes, const spec::Device& d
   out.max_num_seqs = card_class.at("max_num_seqs").count();
 }
 
+/// Engine V1 has no file for it and leaves it to V0.
+bool is_left_to_v0(const spec::ModelSpec& model) {
+  const auto entry = catalog::architecture(model.architecture);
+  const auto engine = entry ? entry->at("pipeline").find("engine") : std::nullopt;
+  return engine && engine->text() == "V0";
+}
+
 }  // namespace
 
 std::vector<std::string> known_vllm() {
@@ -117,7 +124,8 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   out.cuda_graphs_in_budget = rule("cuda_graphs_in_budget").boolean();
   out.default_split = rule("partition").text();
   const bool fp8_kv = served.model != nullptr && served.model->kv_dtype == spec::DType::fp8;
-  out.engine = engine_of(version, {served.stages, device.compute_capability, served.generation, fp8_kv});
+  const std::string generation = served.model != nullptr && is_left_to_v0(*served.model) ? "V0" : served.generation;
+  out.engine = engine_of(version, {served.stages, device.compute_capability, generation, fp8_kv});
   out.asynchronous = out.engine == "V1" && rule(served.stages > 1 ? "asynchronous_pipeline" : "asynchronous").boolean();
   const std::string own = served.model != nullptr ? default_runner(version, *served.model) : "V1";
   out.runner = served.runner.empty() ? own : served.runner;
@@ -144,8 +152,8 @@ std::string engine_of(const std::string& version, const EngineChoice& choice) {
 std::string engine_of(const spec::Plan& plan) {
   const std::string version = plan.provenance.vllm.empty() ? newest_vllm() : plan.provenance.vllm;
   const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
-  return engine_of(version,
-                   {plan.parallel.pp, capability, plan.engine.generation, plan.model.kv_dtype == spec::DType::fp8});
+  const std::string generation = is_left_to_v0(plan.model) ? "V0" : plan.engine.generation;
+  return engine_of(version, {plan.parallel.pp, capability, generation, plan.model.kv_dtype == spec::DType::fp8});
 }
 
 std::string version_warning(const std::string& version) {

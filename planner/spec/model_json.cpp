@@ -54,6 +54,8 @@ constexpr Count compressed_counts[] = {{"heads", &Attention::heads, 1, most_head
 constexpr Count rare_linear_counts[] = {{"gate_rank", &Attention::gate_rank, 0, most_hidden}};
 constexpr Switch rare_head_switches[] = {{"shares_kv", &Attention::shares_kv},
                                          {"value_is_key", &Attention::value_is_key}};
+/// Of latent attention and of a gate for every channel.
+constexpr Switch rare_gates[] = {{"output_gate", &Attention::output_gate}};
 constexpr Switch head_switches[] = {{"qkv_bias", &Attention::qkv_bias},
                                     {"qk_norm", &Attention::qk_norm},
                                     {"qk_norm_all_heads", &Attention::qk_norm_all_heads},
@@ -79,6 +81,7 @@ std::span<const Count> rare_counts_of(AttentionKind kind) {
 }
 
 std::span<const Switch> rare_switches_of(AttentionKind kind) {
+  if (kind == AttentionKind::mla || kind == AttentionKind::linear) return rare_gates;
   return switches_of(kind).empty() ? std::span<const Switch>() : std::span<const Switch>(rare_head_switches);
 }
 

@@ -42,6 +42,7 @@ Attention latent_from(const ConfigFields& config, const Family& family) {
   out.nope_dim = config.count("qk_nope_head_dim", 0, most_head_dim);
   out.rope_dim = config.count("qk_rope_head_dim", 0, most_head_dim);
   out.value_dim = config.count("v_head_dim", 1, most_head_dim);
+  out.output_gate = family.is(config, "output_gate");
   if (!family.is(config, "indexer")) return out;
   out.index_heads = config.count("index_n_heads", 1, most_heads);
   out.index_dim = config.count("index_head_dim", 1, most_head_dim);
@@ -78,6 +79,8 @@ Attention delta_from(const Node& delta) {
   out.key_head_dim = out.value_head_dim = static_cast<int>(delta.at("head_dim").integer(1, most_head_dim));
   out.conv_kernel = static_cast<int>(delta.at("short_conv_kernel_size").integer(1, most_head_dim));
   out.gate_rank = out.key_head_dim;
+  const auto direct = delta.find("use_full_rank_gate");
+  out.output_gate = direct && direct->boolean();
   out.state_bytes_per_element = 4;
   return out;
 }

@@ -59,6 +59,7 @@ void add_mla(Collector& out, const Attention& a) {
   out.plain("key-value compression norm", a.kv_lora_rank, Division::whole);
   out.matrix("key and value", wide(a.kv_lora_rank) * a.heads * (a.nope_dim + a.value_dim), dtype, Division::even);
   out.matrix("output", wide(a.heads) * a.value_dim * h, dtype, Division::even);
+  if (a.output_gate) out.matrix("output gate", wide(a.heads) * a.value_dim * h, dtype, Division::even);
   if (a.index_heads > 0) add_indexer(out, a);
 }
 
@@ -70,8 +71,10 @@ void add_channel_gated(Collector& out, const Attention& a) {
   const std::int64_t value = wide(a.value_heads) * a.value_head_dim;
   const DType dtype = out.model.attention_dtype;
   out.matrix("query, key and value", h * (2 * key + value), dtype, Division::even);
-  out.matrix("decay and gate compression", 2 * h * a.gate_rank, dtype, Division::whole);
-  out.matrix("decay and gate", a.gate_rank * (key + value), dtype, Division::even);
+  const bool direct = a.output_gate;  // the gate comes from the hidden state itself
+  out.matrix("decay and gate compression", (direct ? 1 : 2) * h * a.gate_rank, dtype, Division::whole);
+  out.matrix("decay and gate", a.gate_rank * (key + (direct ? 0 : value)) + (direct ? h * value : 0), dtype,
+             Division::even);
   out.matrix("beta", h * a.value_heads, dtype, Division::even);
   out.matrix("convolution", (2 * key + value) * a.conv_kernel, DType::fp32, Division::even);
   out.matrix("decay bias", key + a.value_heads, DType::fp32, Division::even);

@@ -86,6 +86,7 @@ void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
   const double n = whole(a, "heads"), qr = whole(a, "q_lora_rank", 0), c = whole(a, "kv_lora_rank");
   const double nope = whole(a, "nope_dim", 0), rope = whole(a, "rope_dim", 0), v = whole(a, "value_dim");
   const double keys = whole(a, "index_heads", 0), dim = whole(a, "index_dim", 0);
+  if (has(a, "output_gate")) out.even_bytes += f.attention * f.hidden * n * v;
   out.even_bytes +=
       f.attention * ((qr > 0 ? qr : f.hidden) * n * (nope + rope) + c * n * (nope + v) + n * v * f.hidden);
   out.whole_bytes += f.attention * f.hidden * (qr + c + rope) + f.plain * (qr + c);
@@ -133,9 +134,11 @@ void add_linear(const Node& a, const Formats& f, LayerFacts& out) {
   const double heads = whole(a, "value_heads"), v = whole(a, "value_head_dim"), taps = whole(a, "conv_kernel");
   if (a.find("gate_rank")) {
     const double rank = whole(a, "gate_rank");
-    out.even_bytes += f.attention * (f.hidden * (2 * key + 2 * heads * v + heads) + rank * (key + heads * v));
+    const bool direct = has(a, "output_gate");
+    out.even_bytes += f.attention * (f.hidden * (2 * key + (direct ? 3 : 2) * heads * v + heads) +
+                                     rank * (key + (direct ? 0 : heads * v)));
     out.even_bytes += 4 * ((2 * key + heads * v) * taps + key + heads);
-    out.whole_bytes += f.attention * 2 * f.hidden * rank;
+    out.whole_bytes += f.attention * (direct ? 1 : 2) * f.hidden * rank;
   } else {
     out.even_bytes += f.attention * f.hidden * (2 * key + 3 * heads * v);
     out.even_bytes += f.plain * (2 * f.hidden * heads + (2 * key + heads * v) * taps + 2 * heads);

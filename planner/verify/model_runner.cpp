@@ -75,4 +75,11 @@ bool runs_on_v0(const std::string& version, const EngineFacts& asked) {
   return (asked.capability > 0 && asked.capability < below) || (asked.stages > 1 ? several : one) == "V0";
 }
 
+bool is_left_to_v0(const Node& model) {
+  const auto name = model.find("architecture");
+  const auto entry = name ? catalog::architecture(name->text()) : std::nullopt;
+  const auto engine = entry ? entry->at("pipeline").find("engine") : std::nullopt;
+  return engine && engine->text() == "V0";
+}
+
 }  // namespace ppplan::verify

@@ -18,6 +18,8 @@ struct EngineFacts {
   bool v0 = false;              // engine V0 is asked for
   bool fp8_kv = false;
 };
+/// Of a model whose family engine V1 has no file for.
+bool is_left_to_v0(const input::Node& model);
 /// True when engine V0 serves, by itself or where it is asked for.
 bool runs_on_v0(const std::string& version, const EngineFacts& asked);
 

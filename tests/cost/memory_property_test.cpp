@@ -23,7 +23,7 @@ int draw(Random& random, int low, int high) {
 spec::Layer random_layer(Random& random) {
   spec::Layer layer;
   layer.attention = {.heads = 8, .kv_heads = 1 << draw(random, 0, 3), .head_dim = 64};
-  switch (draw(random, 0, 4)) {
+  switch (draw(random, 0, 5)) {
     case 0:
       layer.attention.kind = AttentionKind::sliding_window;
       layer.attention.window = 128 << draw(random, 0, 4);
@@ -36,6 +36,9 @@ spec::Layer random_layer(Random& random) {
                          .value_head_dim = 64,
                          .conv_kernel = 4};
       break;
+    case 2:
+      layer.attention = {.kind = AttentionKind::none};
+      break;
     default:
       break;
   }
@@ -43,6 +46,10 @@ spec::Layer random_layer(Random& random) {
   if (draw(random, 0, 2) == 0)
     layer.feed_forward = {
         .kind = spec::FeedForwardKind::moe, .intermediate = 512, .experts = 16, .experts_per_token = 4};
+  layer.feed_forward.gated = draw(random, 0, 3) > 0;
+  if (layer.feed_forward.kind == spec::FeedForwardKind::moe) layer.feed_forward.narrow = 128 * draw(random, 0, 2);
+  if (layer.attention.kind != AttentionKind::none && draw(random, 0, 7) == 0)
+    layer.feed_forward = {.kind = spec::FeedForwardKind::none};
   return layer;
 }
 

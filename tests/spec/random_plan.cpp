@@ -30,11 +30,13 @@ Layer random_layer(std::mt19937& random) {
     layer.attention.window = between(random, 1, 4096);
   }
   layer.feed_forward.intermediate = between(random, 1, 4096);
+  layer.feed_forward.gated = coin(random);
   if (coin(random)) {
     layer.feed_forward.kind = FeedForwardKind::moe;
     layer.feed_forward.experts = between(random, 1, 64);
     layer.feed_forward.experts_per_token = between(random, 1, layer.feed_forward.experts);
     layer.feed_forward.shared_intermediate = between(random, 0, 100);
+    layer.feed_forward.narrow = between(random, 0, 2) * 32;
   }
   return layer;
 }
