@@ -75,11 +75,13 @@ struct Work {
   std::int64_t out = 0, at_once = 0;
 };
 
-/// An image and a video in every sequence.
-Work work_of_v0(const spec::Plan& plan, const Items& items) {
+/// An image and a video in every sequence: as many as the batch holds tokens of, or all of them where images are read
+/// by an encoder's layers and take no places in the prompt.
+Work work_of_v0(const spec::Plan& plan, const Node& data, const Items& items) {
   const std::int64_t both = items.image.places + items.video.places;
   const std::int64_t most = std::max<std::int64_t>(1, plan.micro_batching.max_num_batched_tokens / both);
-  const std::int64_t sequences = std::min<std::int64_t>(most, plan.micro_batching.max_num_seqs);
+  const std::int64_t all = plan.micro_batching.max_num_seqs;
+  const std::int64_t sequences = data.find("every_sequence") ? all : std::min<std::int64_t>(most, all);
   return {sequences * (items.image.made + items.video.made), sequences * std::max(items.image.made, items.video.made)};
 }
 
@@ -105,10 +107,17 @@ double vectors(const spec::Plan& plan, const Node& data, const MemoryRules& rule
   return residual_and_normed + std::max(gathered + own, 2 * gathered + qkv / ranks);
 }
 
+/// Of the family's usual tower, or of its large one where the model's has as many parameters.
+double width(const spec::Plan& plan, const Node& data) {
+  const auto large = data.find("large");
+  const bool is_large = large && plan.model.tower.parameters >= large->at("parameters").integer(1);
+  return (is_large ? *large : data).at("width").number(1);
+}
+
 double patch_bytes(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
-  const double width = data.at("width").number(1), element = spec::bytes_per_element(plan.model.activation_dtype);
+  const double element = spec::bytes_per_element(plan.model.activation_dtype);
   const auto pixels = data.find("patch_elements");
-  return vectors(plan, data, rules) * width * element +
+  return vectors(plan, data, rules) * width(plan, data) * element +
          (pixels ? pixels->number(1) * rules.value("encoder_input_bytes") : 0);
 }
 
@@ -130,7 +139,7 @@ EncoderLoad encoder_load(const spec::Plan& plan) {
   out.budget_tokens = std::max<std::int64_t>(plan.micro_batching.max_num_batched_tokens, item.places);
   const std::int64_t count = count_of(plan, item, out.budget_tokens, rules);
   Work work{count * item.made, of_a_rank(plan, count) * item.made};
-  if (rules.is("encoder_both_kinds")) work = work_of_v0(plan, items);
+  if (rules.is("encoder_both_kinds")) work = work_of_v0(plan, *data, items);
   out.tokens = work.out;
   const std::int64_t rows = rules.is("encoder_cache_whole_budget") ? out.budget_tokens : item.places;
   if (rules.is("encoder_cache_by_places") && item.made < rows) out.cached_tokens = count * rows;

@@ -12,7 +12,8 @@
 //   whole
 //                 budget for each) where those are more than its tokens
 //   engine V0     an image and a video in each of max_num_batched_tokens / (tokens of both) sequences, at least one;
-//                 the tower works on all images at once, then on all videos
+//                 the tower works on all images at once, then on all videos; an image in every one of max_num_seqs
+//                 sequences where layers of their own read it (Llama 3.2)
 //   fixed video   of Gemma 4: as many places and tokens whatever the request's length
 //   limits        a kind of item that prompts may not bring is not made (--limit-mm-per-prompt); where none may come,
 //                 nothing is, and since 0.10.1 the tower is not loaded either. More than one item a prompt count as

@@ -29,7 +29,8 @@ std::int64_t part(const ModelSpec& model, std::size_t layer, std::string_view na
 }
 
 Json nemotron_h() {
-  return Json::parse(R"({"architectures": ["NemotronHForCausalLM"], "hidden_size": 64, "hybrid_override_pattern": "M*-E",
+  return Json::parse(
+      R"({"architectures": ["NemotronHForCausalLM"], "hidden_size": 64, "hybrid_override_pattern": "M*-E",
     "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16, "intermediate_size": 96, "vocab_size": 100,
     "max_position_embeddings": 128, "mamba_num_heads": 8, "mamba_head_dim": 4, "ssm_state_size": 16, "n_groups": 2,
     "n_routed_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 24, "moe_latent_size": 32,
