@@ -106,6 +106,8 @@ std::vector<FeedForward> feed_forward_of_blocks(const Node& list, int hidden, in
     FeedForward one;
     if (is(block, "no_op"))
       one.kind = FeedForwardKind::none;
+    else if (const auto stated = block.find("intermediate_size"))
+      one.intermediate = static_cast<int>(stated->integer(1, most_width));
     else
       one.intermediate = columns(block.at("ffn_mult"), hidden);
     if (one.kind != FeedForwardKind::none && one.intermediate < 1) block.at("ffn_mult").fail("a number above 0");
