@@ -27,7 +27,7 @@ std::string word_of(const Node& pattern, char letter) {
 /// As many columns as `multiple` of hidden, two thirds of twice that, rounded up to 256 (nemotron_nas.py).
 int columns(const Node& multiple, int hidden) {
   constexpr int step = 256;
-  const double most = 1.5 * most_width / hidden;
+  const double most = 1.5 * (most_width - step) / hidden;
   const auto wanted = static_cast<int>(2 * multiple.number(0, most) * hidden / 3);
   return (wanted + step - 1) / step * step;
 }

@@ -60,6 +60,8 @@ TEST(PipelineFault, FollowsTheVersionsThatServeTheModel) {
   EXPECT_NE(pipeline_fault(cohere, 2, "0.6.2"), "");
   EXPECT_EQ(pipeline_fault(cohere, 1, "0.6.2"), "");
   EXPECT_EQ(pipeline_fault(cohere, 2, "0.6.3"), "");
+  EXPECT_NE(pipeline_fault(spec::read_model("baidu/ERNIE-4.5-21B-A3B-PT"), 2, "0.11.0"), "") << "a tied head";
+  EXPECT_EQ(pipeline_fault(spec::read_model("baidu/ERNIE-4.5-300B-A47B-PT"), 2, "0.11.0"), "");
 }
 
 TEST(PartitionFault, NemotronNeedsExpertsOnEveryStage) {
