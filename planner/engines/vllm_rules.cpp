@@ -76,7 +76,7 @@ void set_v0_limits(VllmDefaults& out, const std::string& version, const ServedAs
   out.chunked_prefill = v0_chunks(version, rule, served);
   out.max_num_seqs = rule.at("max_num_seqs").count();
   const int whole = std::max(served.max_model_len, rule.at("least_batched_tokens").count());
-  const int least = takes_images(served.model) ? rule.at("least_tokens_with_images").count() : 0;
+  const int least = takes_images(served.model) ? rule.at("least_tokens_with_images").count(0) : 0;
   out.max_num_batched_tokens =
       std::max(least, out.chunked_prefill ? rule.at("chunked_batched_tokens").count() : whole);
 }
