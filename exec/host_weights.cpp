@@ -81,6 +81,7 @@ std::string missing_part(const spec::Layer& layer) {
   if (a.value_is_key) return "values that are the keys";
   if (layer.own_embedding > 0) return "an embedding of its own";
   if (f.kind == spec::FeedForwardKind::none) return "no feed-forward";
+  if (layer.norms == 1) return "one norm for attention and feed-forward";
   if (!f.gated) return "a feed-forward without a gate";
   if (f.narrow > 0) return "experts behind a projection";
   if (f.shared_gate) return "a gate of the shared expert";

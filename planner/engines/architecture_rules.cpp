@@ -99,7 +99,7 @@ std::string refusal(const spec::ModelSpec& model, const std::string& version, in
     const auto before = row.find("before");
     const auto gone = row.find("gone");
     const std::string since = row.at("since").text();
-    if (!gone && stages == 1) continue;
+    if ((!gone && stages == 1) || (row.find("tied") && !model.tied_embedding)) continue;
     if (asked < vllm_version(since) || (before && asked >= vllm_version(before->text()))) continue;
     if (gone)
       return "vLLM " + version + " does not serve " + model.architecture + ": " + row.at("reason").text() +

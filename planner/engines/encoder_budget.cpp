@@ -123,9 +123,10 @@ double vectors(const spec::Plan& plan, const Node& data, const MemoryRules& rule
   return residual_and_normed + std::max(gathered + own, 2 * gathered + qkv / ranks);
 }
 
+/// Of the family's usual tower, or of its large one where the model's has as many parameters.
 double tower_width(const spec::Plan& plan, const Node& data) {
   const auto large = data.find("large");
-  const bool is_large = large && plan.model.tower.parameters >= large->at("from_parameters").integer(1);
+  const bool is_large = large && plan.model.tower.parameters >= large->at("parameters").integer(1);
   return (is_large ? *large : data).at("width").number(1);
 }
 

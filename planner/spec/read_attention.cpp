@@ -21,6 +21,8 @@ Attention heads_from(const ConfigFields& config, const Family& family, int hidde
   Attention out;
   out.heads = config.count("num_attention_heads", 1, most_heads);
   out.kv_heads = config.count_or("num_key_value_heads", out.heads, 1, most_heads);
+  // Falcon and GPT-BigCode: one head for all queries by a switch, which Falcon's newer layout takes back.
+  if (family.is(config, "one_kv_head") && !family.is(config, "own_kv_heads")) out.kv_heads = 1;
   if (out.heads % out.kv_heads != 0)
     config.at("num_key_value_heads").fail("a divisor of the " + std::to_string(out.heads) + " attention heads");
   out.head_dim = head_dimension(config, hidden, out.heads);

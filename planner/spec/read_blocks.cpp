@@ -27,7 +27,7 @@ std::string word_of(const Node& pattern, char letter) {
 /// As many columns as `multiple` of hidden, two thirds of twice that, rounded up to 256 (nemotron_nas.py).
 int columns(const Node& multiple, int hidden) {
   constexpr int step = 256;
-  const double most = 1.5 * most_width / hidden;
+  const double most = 1.5 * (most_width - step) / hidden;
   const auto wanted = static_cast<int>(2 * multiple.number(0, most) * hidden / 3);
   return (wanted + step - 1) / step * step;
 }
@@ -106,6 +106,8 @@ std::vector<FeedForward> feed_forward_of_blocks(const Node& list, int hidden, in
     FeedForward one;
     if (is(block, "no_op"))
       one.kind = FeedForwardKind::none;
+    else if (const auto stated = block.find("intermediate_size"))
+      one.intermediate = static_cast<int>(stated->integer(1, most_width));
     else
       one.intermediate = columns(block.at("ffn_mult"), hidden);
     if (one.kind != FeedForwardKind::none && one.intermediate < 1) block.at("ffn_mult").fail("a number above 0");

@@ -113,7 +113,10 @@ void apply_double_width(const ConfigFields& config, const Family& family, std::v
 FeedForward dense_from(const ConfigFields& config, const Family& family, const std::string& width) {
   FeedForward out;
   out.gated = !family.is(config, "ungated");
-  out.intermediate = config.count(width, 1, most_width);
+  const auto times = family.find("block_times_hidden");
+  out.intermediate = times && !config.find(width)
+                         ? times->count() * config.count("hidden_size", 1, most_width / times->count())
+                         : config.count(width, 1, most_width);
   return out;
 }
 

@@ -14,7 +14,10 @@
 //   internvit      patches, class and positions, layers with two scales; norm, projections m h H + H^2
 //   mllama         patches without bias, class and positions of a tile and of all its tiles, layers of the tile and of
 //                  all tiles, projection of as many outputs as are kept
-//   qwen3_omni     as qwen3, and an audio encoder beside it
+//   resampler      as siglip without its projection; 64 queries, a projection of keys h H, attention 4 H^2, output H^2
+//   glm4v          patches, positions, gated without biases and as wide as the model, joining 2 by 2 patches to one of
+//                  H, merger H^2 + 3 H i
+//   sounds         beside any of them, an encoder as Whisper's behind three strided convolutions
 //   gemma4         patches, two tables of positions, gated without biases, projection h H; with audio a Conformer:
 //                  layer 24 h^2 + c h + norms (two blocks of 4 h, attention with relative positions, a gated
 //                  convolution), two strided convolutions of 3 by 3 and the projections behind them
@@ -137,6 +140,21 @@ double clip(const ConfigFields& vision, const Sizes& s, int hidden) {
          projections(h, hidden) + static_cast<double>(vision.count_or("separators", 0, 0, most_side)) * hidden;
 }
 
+double resampler(const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h), text = hidden;
+  constexpr double queries = 64, vectors = 12;
+  return h * static_cast<double>(s.pixels) + h + positions(vision) * h + encoder(s, true, false, 4) + 2 * h + h * text +
+         5 * text * text + (queries + vectors) * text;
+}
+
+double glm4v(const ConfigFields& vision, Sizes s, int hidden) {
+  const double h = static_cast<double>(s.h), text = hidden, merger = static_cast<double>(s.i);
+  const double joined = static_cast<double>(square(count(vision, "spatial_merge_size", most_side)));
+  s.i = hidden;
+  return h * static_cast<double>(s.pixels) + h + positions(vision) * h + encoder(s, false, true, 2) + 2 * h +
+         joined * h * text + text + text * text + 2 * text + 3 * text * merger;
+}
+
 double llava_siglip(const ConfigFields& vision, const Sizes& s, int hidden) {
   const double h = static_cast<double>(s.h);
   return h * static_cast<double>(s.pixels) + h + positions(vision) * h + encoder(s, true, false, 4) +
@@ -169,7 +187,7 @@ double mllama(const ConfigFields& vision, const Sizes& s, int hidden) {
   const double h = static_cast<double>(s.h), rows = positions(vision) + 1;
   Sizes all = s;
   all.layers += vision.count("num_global_layers", 0, most_layers);
-  const double tiles = count(vision, "max_num_tiles", most_side);
+  const auto tiles = static_cast<double>(count(vision, "max_num_tiles", most_side));
   const double shapes = vision.count_or("aspect_ratios", 9, 1, most_side);
   return h * static_cast<double>(s.pixels) + h + rows * h + shapes * tiles * (rows + 2) * h + 4 * h +
          encoder(all, false, false, 4) + static_cast<double>(all.layers * (s.i + s.h)) +
@@ -183,7 +201,8 @@ double sounds(const Node& config, int hidden) {
   s.h = audio.count("d_model", 1, most_width);
   s.i = audio.count("encoder_ffn_dim", 1, most_width);
   s.layers = audio.count("encoder_layers", 1, most_layers);
-  const double h = static_cast<double>(s.h), channels = count(audio, "downsample_hidden_size");
+  const double h = static_cast<double>(s.h);
+  const auto channels = static_cast<double>(count(audio, "downsample_hidden_size"));
   constexpr double kernel = 9, strided_bins = 16;
   return encoder(s, true, false, 4) + kernel * channels * (1 + 2 * channels) + channels * strided_bins * h + h * h +
          h * hidden;
@@ -221,6 +240,8 @@ double parameters_of(const std::string& kind, const Node& config, const ConfigFi
   if (kind == "llama4") return llama4(vision, sizes, hidden);
   if (kind == "gemma4") return gemma4(config, vision, sizes, hidden);
   if (kind == "clip") return clip(vision, without_unused(config, sizes), hidden);
+  if (kind == "resampler") return resampler(vision, sizes, hidden);
+  if (kind == "glm4v") return glm4v(vision, sizes, hidden);
   if (kind == "llava_siglip") return llava_siglip(vision, without_unused(config, sizes), hidden);
   if (kind == "plain_pixtral") return plain_pixtral(sizes, hidden);
   if (kind == "phi3v") return phi3v(vision, without_unused(config, sizes), hidden);

@@ -51,6 +51,25 @@ TEST(PartitionFault, KeepsLayersWithTheOneWhoseKeysAndValuesTheyRead) {
   EXPECT_TRUE(allowed_cuts(spec::read_model("gemma-4-31b")).empty());
 }
 
+TEST(PipelineFault, FollowsTheVersionsThatServeTheModel) {
+  const spec::ModelSpec vision = spec::read_model("llama-3.2-11b-vision"), cohere = spec::read_model("command-r");
+  EXPECT_EQ(pipeline_fault(vision, 1, "0.8.5"), "");
+  EXPECT_NE(pipeline_fault(vision, 2, "0.8.5").find("lacks SupportsPP; tensor parallelism (--tp, --pp 1) can"),
+            std::string::npos);
+  EXPECT_NE(pipeline_fault(vision, 1, "0.11.0").find("versions before 0.11 do (--vllm)"), std::string::npos);
+  EXPECT_NE(pipeline_fault(cohere, 2, "0.6.2"), "");
+  EXPECT_EQ(pipeline_fault(cohere, 1, "0.6.2"), "");
+  EXPECT_EQ(pipeline_fault(cohere, 2, "0.6.3"), "");
+  EXPECT_NE(pipeline_fault(spec::read_model("baidu/ERNIE-4.5-21B-A3B-PT"), 2, "0.11.0"), "") << "a tied head";
+  EXPECT_EQ(pipeline_fault(spec::read_model("baidu/ERNIE-4.5-300B-A47B-PT"), 2, "0.11.0"), "");
+}
+
+TEST(PartitionFault, NemotronNeedsExpertsOnEveryStage) {
+  const spec::ModelSpec model = spec::read_model("nemotron-3-nano");  // MEMEM*EM...: the first layer has none
+  EXPECT_NE(partition_fault(model, {1, 51}), "");
+  EXPECT_EQ(partition_fault(model, {2, 50}), "");
+}
+
 TEST(TensorParallel, CountsLatentAndLinearHeads) {
   EXPECT_EQ(tensor_parallel_fault(spec::read_model("deepseek-v3"), 16), "");
   EXPECT_EQ(tensor_parallel_fault(spec::read_model("Qwen/Qwen3.5-397B-A17B"), 32),

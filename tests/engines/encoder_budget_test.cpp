@@ -106,6 +106,23 @@ TEST(EncoderBudget, OfV0HasAnImageAndAVideoInEverySequence) {
   EXPECT_EQ(encoder_load(plan).patches, 4 * 2 * 16384);
 }
 
+TEST(EncoderBudget, OfLlamaVisionHasAnImageInEverySequence) {
+  spec::Plan plan = plan_of("MllamaForConditionalGeneration", "0.8.5", 8192, 8192);
+  plan.micro_batching.max_num_seqs = 16;
+  // 4 tiles of 1,601 patches; 33 vectors of 1,280 in 2 bytes each.
+  EXPECT_EQ(encoder_load(plan).patches, 16 * 6404);
+  EXPECT_EQ(encoder_load(plan).bytes_per_patch, 33 * 1280 * 2);
+}
+
+TEST(EncoderBudget, LargeTowersOfAFamilyAreWider) {
+  spec::Plan plan = plan_of("InternVLChatModel", "0.19", 8192, 8192);
+  EXPECT_EQ(encoder_load(plan).bytes_per_patch, 11 * 1024 * 2);
+  plan.model.tower.parameters = 5'700'000'000;
+  EXPECT_EQ(encoder_load(plan).bytes_per_patch, 11 * 3200 * 2);
+  // 3,328 tokens an image: two of them in a batch of 8,192.
+  EXPECT_EQ(encoder_load(plan).tokens, 2 * 3328);
+}
+
 TEST(PipelineFault, NamesTheVersionsThatLackIt) {
   spec::ModelSpec model;
   model.architecture = "GptOssForCausalLM";

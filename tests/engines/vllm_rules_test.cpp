@@ -90,6 +90,20 @@ TEST(VllmDefaults, OldCardsStayedOnV0UntilAReleaseAfterTheOthers) {
   EXPECT_EQ(vllm_defaults("0.10.1", card("a10")).engine, "V1");
 }
 
+TEST(VllmDefaults, EarlyReleasesHadNoLeastBatchForImages) {
+  const spec::ModelSpec vision = spec::read_model("qwen2-vl-7b");
+  const spec::Device h100 = card("h100-sxm");
+  EXPECT_EQ(vllm_defaults("0.6.3", h100, {.max_model_len = 4096, .model = &vision}).max_num_batched_tokens, 4096);
+  EXPECT_EQ(vllm_defaults("0.7.3", h100, {.max_model_len = 4096, .model = &vision}).max_num_batched_tokens, 5120);
+}
+
+TEST(VllmDefaults, ModelsWithoutAFileForV1StayedOnV0) {
+  const spec::ModelSpec vision = spec::read_model("llama-3.2-11b-vision"), text = spec::read_model("llama8b");
+  const spec::Device h100 = card("h100-sxm");
+  EXPECT_EQ(vllm_defaults("0.9.2", h100, {.model = &vision}).engine, "V0");
+  EXPECT_EQ(vllm_defaults("0.9.2", h100, {.model = &text}).engine, "V1");
+}
+
 TEST(EngineOf, KeepsKeysAndValuesInFp8OnV1WithHopperAloneWhileBothEnginesWere) {
   const auto engine = [](const std::string& version, int capability, bool fp8) {
     return engine_of(version, {.capability = capability, .fp8_kv = fp8});

@@ -243,6 +243,9 @@ TEST(HostBackend, RefusesLayersThatItsKernelsDoNotCompute) {
   for (const auto part :
        {&spec::FeedForward::shared_gate, &spec::FeedForward::router_bias, &spec::FeedForward::expert_bias})
     EXPECT_NE(refused([&](spec::Layer& layer) { layer.feed_forward.*part = true; }), "");
+  EXPECT_THAT(refused([](spec::Layer& layer) { layer.feed_forward.gated = false; }), HasSubstr("without a gate"));
+  EXPECT_THAT(refused([](spec::Layer& layer) { layer.feed_forward.narrow = 16; }), HasSubstr("behind a projection"));
+  EXPECT_THAT(refused([](spec::Layer& layer) { layer.norms = 1; }), HasSubstr("one norm for attention"));
   EXPECT_THAT(refused([](spec::Layer& layer) { layer.own_embedding = 16; }), HasSubstr("an embedding of its own"));
   EXPECT_EQ(refused([](spec::Layer& layer) { layer.attention.window = 0; }), "");
 }
