@@ -50,6 +50,8 @@ std::vector<Node> entries() { return catalog::models().root().at("models").items
 
 CatalogModel model_of(const Node& entry, const Listed& listed) {
   CatalogModel out{entry, entry.at("config").json()};
+  if (const auto assumed = entry.find("assumed"))
+    out.notes.push_back(entry.at("id").text() + ": " + assumed->text());
   if (!listed.variant) return out;
   const Node changes = listed.variant->at("config");
   for (const std::string& key : changes.keys()) put(out.config, key, changes.json().at(key));
