@@ -11,7 +11,7 @@
 //               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block), with the block that
 //               the layers with a state make of it: 3,776 tokens of Kimi-Linear in fp8, 59 GiB with 1,024 sequences
 //     linear    (2 (2 K + 2 V) + V) / t              K, V = key and value width
-//     dense     3 i / t                              gate and up, their product
+//     dense     3 i / t                              gate and up, their product (2 i / t without a gate)
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
 //               experts are spread
 //   encoder   patches, outputs and cache of the largest items where the stage has a tower (engines/encoder_budget.h),

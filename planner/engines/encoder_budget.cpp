@@ -11,6 +11,8 @@ namespace {
 
 using input::Node;
 
+constexpr int most_items = 1 << 16;  // of a prompt
+
 std::optional<Node> encoder_of(const std::string& architecture) {
   const auto entry = catalog::architecture(architecture);
   return entry ? entry->find("encoder") : std::nullopt;
@@ -42,7 +44,7 @@ std::int64_t image_tokens(const spec::Plan& plan, const Node& data) {
 }
 
 /// Of a kind that prompts may bring.
-std::int64_t a_prompt(const std::optional<int>& limit) { return limit.value_or(1); }
+std::int64_t a_prompt(const std::optional<int>& limit) { return std::min(limit.value_or(1), most_items); }
 
 Item video_item(const spec::Plan& plan, std::int64_t image, const MemoryRules& rules) {
   const auto most = static_cast<std::int64_t>(rules.value("encoder_video_frames"));
@@ -80,6 +82,12 @@ Items items_of(const spec::Plan& plan, const Node& data, const MemoryRules& rule
 
 Item largest_item(const Items& items) { return items.video.places >= items.image.places ? items.video : items.image; }
 
+/// Far beyond any memory, and far enough below the largest number that what is made of it is one too.
+std::int64_t product(std::int64_t a, std::int64_t b) {
+  constexpr double most = 1e10;
+  return static_cast<std::int64_t>(std::min(static_cast<double>(a) * static_cast<double>(b), most));
+}
+
 /// Tokens that the tower hands out and works on at once.
 struct Work {
   std::int64_t out = 0, at_once = 0;
@@ -93,7 +101,7 @@ Work work_of_v0(const spec::Plan& plan, const Items& items, bool every_sequence)
   const std::int64_t all = plan.micro_batching.max_num_seqs;
   const std::int64_t sequences = every_sequence ? all : std::min(most, all);
   const std::int64_t seen = images * items.image.made, watched = videos * items.video.made;
-  return {sequences * (seen + watched), sequences * std::max(seen, watched)};
+  return {product(sequences, seen + watched), product(sequences, std::max(seen, watched))};
 }
 
 std::int64_t count_of(const spec::Plan& plan, const Items& items, std::int64_t budget, const MemoryRules& rules) {
@@ -104,7 +112,7 @@ std::int64_t count_of(const spec::Plan& plan, const Items& items, std::int64_t b
   const auto unstated = static_cast<int>(rules.value("encoder_items_a_prompt"));
   const int limit = (item.places == items.video.places ? encoder.videos : encoder.images).value_or(unstated);
   const std::int64_t each = std::max<std::int64_t>(1, std::min(std::int64_t{limit}, plan.max_model_len / item.places));
-  return std::min<std::int64_t>(whole + (up ? 1 : 0), plan.micro_batching.max_num_seqs * each);
+  return std::min(whole + (up ? 1 : 0), product(plan.micro_batching.max_num_seqs, each));
 }
 
 /// Of a rank, which takes its share of the items where the tower's work is not divided by heads.

@@ -58,7 +58,9 @@ spec::Plan configured_plan(const Request& asked, cost::CostBook& book, const Eva
     throw input::InputError("--gpus", "", "cards that vLLM " + question.vllm + " serves this model on", fault);
   if (parallel.pp <= question.layers)
     if (const std::string fault = engines::pipeline_fault(request.model, parallel.pp, question.vllm); !fault.empty())
-      throw input::InputError("--pp", "", "a degree that vLLM " + question.vllm + " runs this model with", fault);
+      throw parallel.pp > 1
+          ? input::InputError("--pp", "", "a degree that vLLM " + question.vllm + " runs this model with", fault)
+          : input::InputError("--vllm", "", "a version that serves this model", fault);
   spec::Plan plan = build_plan(question, parallel, stated_setting(question, parallel),
                                first_partition(question, parallel.pp), given_order(parallel));
   cost::assess_memory(plan);

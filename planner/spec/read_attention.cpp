@@ -138,7 +138,10 @@ Attention typed(const ConfigFields& config, const Family& family, const Attentio
 /// layer_types, of which a draft layer's words may follow the layers'.
 std::vector<std::string> stated_types(const Node& list, int layers) {
   std::vector<std::string> out;
-  for (const Node& item : list.items()) out.push_back(item.text());
+  for (const Node& item : list.items()) {
+    out.push_back(item.text());
+    if (out.back() == "mlp" || out.back() == "moe") item.fail("a kind of attention, as each of these layers has one");
+  }
   if (out.size() < static_cast<std::size_t>(layers))
     list.fail("one word for each of " + std::to_string(layers) + " layers", std::to_string(out.size()) + " of them");
   out.resize(static_cast<std::size_t>(layers));

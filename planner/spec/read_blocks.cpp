@@ -61,9 +61,11 @@ std::vector<std::string> block_types(const ConfigFields& config, const Family& f
         item.fail("mamba, attention, mlp or moe");
     }
   const std::string letters = family.word("block_letters", "");
+  if (words && out.empty()) words->fail("a word for each layer", "none");
   if (words || letters.empty()) return out;
   const Node pattern = config.at(letters);
   for (const char letter : pattern.text()) out.push_back(word_of(pattern, letter));
+  if (out.empty()) pattern.fail("a letter for each layer", "none");
   return out;
 }
 

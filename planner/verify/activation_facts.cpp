@@ -55,10 +55,10 @@ double latent_width(const Node& a, const PlanFacts& plan) {
          memory_constant("mla_profiled_keys", plan) * (heads * (nope + rope) + size(a, "kv_lora_rank") + rope);
 }
 
-/// Layers with a state make blocks longer than what was asked for.
+/// Of layers that keep whole contexts: those with a state make blocks longer than what was asked for.
 std::int64_t latent_block(const PlanFacts& plan) {
   for (const KvPool::Group& group : kv_pool(plan).groups)
-    if (group.attention == "mla") return group.block_tokens;
+    if (group.attention == "full") return group.block_tokens;
   return plan.block_tokens;
 }
 

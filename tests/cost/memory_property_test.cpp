@@ -105,6 +105,35 @@ TEST(MemoryAccount, IsTheSameRecomputedForRandomModelsAndClusters) {
   EXPECT_GT(fits, 300);
 }
 
+/// Blocks of latents grow with the layers that keep a state beside them, and the workspace with the blocks.
+TEST(MemoryAccount, IsTheSameRecomputedForLatentsBesideStates) {
+  Random random(15);
+  for (int i = 0; i < 300; ++i) {
+    spec::Plan plan = random_plan(random);
+    const int every = draw(random, 1, 4);
+    for (std::size_t l = 0; l < plan.model.layers.size(); ++l) {
+      spec::Attention& attention = plan.model.layers[l].attention;
+      if (l % static_cast<std::size_t>(every) == 0)
+        attention = {.kind = AttentionKind::mla,
+                     .heads = 8,
+                     .kv_lora_rank = 128,
+                     .nope_dim = 64,
+                     .rope_dim = 32,
+                     .value_dim = 64};
+      else
+        attention = {.kind = AttentionKind::linear,
+                     .key_heads = 8,
+                     .value_heads = 8,
+                     .key_head_dim = 64,
+                     .value_head_dim = 64,
+                     .conv_kernel = 4};
+    }
+    cost::assess_memory(plan);
+    expect_verified(plan);
+    if (HasFailure()) FAIL() << "plan " << i;
+  }
+}
+
 TEST(MemoryAccount, MoreMemoryNeverHoldsLess) {
   Random random(12);
   for (int i = 0; i < 500; ++i) {

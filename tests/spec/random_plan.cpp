@@ -149,6 +149,8 @@ ModelSpec random_model(std::mt19937& random) {
   model.max_position = between(random, 1, 131072);
   set_weight_dtype(model, random_dtype(random));
   model.kv_dtype = random_dtype(random);
+  if (coin(random)) model.head_dtype = random_dtype(random);
+  model.attention_may_be_wide = coin(random);
   if (coin(random)) model.quantization = coin(random) ? "awq" : "compressed-tensors";
   if (coin(random)) model.scale_group = {between(random, 1, 256), between(random, 1, 256)};
   model.rope_theta = figure(random) * 1e5;

@@ -91,6 +91,48 @@ TEST(Check, ContextsBeyondTheModelsNeedTheServersOwnWord) {
   EXPECT_EQ(verified.status, 0) << verified.out;
 }
 
+int asked_context(const std::string& line) {
+  const Outcome outcome = ppplan("check --gpus 1xh200-sxm --format json --vllm 0.10.2 -- vllm serve " + line);
+  EXPECT_THAT(outcome.status, AnyOf(0, 3)) << outcome.err;
+  return outcome.out.empty() ? 0 : json_of(outcome).at("inputs").at("max_model_len").get<int>();
+}
+
+TEST(Check, ContextsAreStretchedByTheRotaryEmbeddingsThatStretch) {
+  const std::string yarn = R"('{"rope_type":"yarn","factor":4.0,"original_max_position_embeddings":32768}')";
+  EXPECT_EQ(asked_context("Qwen/Qwen3-8B --rope-scaling " + yarn), 131072);
+  EXPECT_EQ(asked_context(R"(Qwen/Qwen3-8B --hf-overrides '{"text_config":{},"max_position_embeddings":65536}')"),
+            65536);
+  // The factor of llama3 is in the model's 131,072 already.
+  EXPECT_EQ(
+      asked_context(R"(meta-llama/Llama-3.1-8B-Instruct --hf-overrides '{"rope_parameters":{"rope_type":"llama3",)"
+                    R"("factor":8,"original_max_position_embeddings":8192}}')"),
+      131072);
+  EXPECT_EQ(asked_context(R"(meta-llama/Llama-2-7b-hf --rope-scaling '{"type":"dynamic","factor":4}' )"
+                          "--max-model-len 16384"),
+            16384);
+  for (const char* flag : {R"(--hf-overrides '{"max_position_embeddings":4096}')", "--rope-scaling '[1]'"})
+    EXPECT_EQ(ppplan("check --gpus 1xh200-sxm --vllm 0.10.2 -- vllm serve Qwen/Qwen3-8B --max-model-len 90000 " +
+                     std::string(flag))
+                  .status,
+              2);
+}
+
+TEST(Check, WeightsThatTheServerConvertsAreConvertedByTheLineToo) {
+  const Outcome outcome = ppplan(
+      "check --gpus 1xrtx3090 --format json -- vllm serve Qwen/Qwen3-14B --quantization bitsandbytes "
+      "--max-model-len 8192");
+  ASSERT_EQ(outcome.status, 0) << outcome.err;
+  EXPECT_THAT(json_of(outcome).at("launch").dump(), HasSubstr("bitsandbytes"));
+}
+
+TEST(Check, MoreImagesThanAnyMemoryHoldsAreAnAnswer) {
+  const Outcome outcome = ppplan(
+      "check --gpus 1xl4 --vllm 0.8.5 -- vllm serve meta-llama/Llama-3.2-11B-Vision-Instruct "
+      R"(--limit-mm-per-prompt '{"image": 2147483647}')");
+  EXPECT_EQ(outcome.status, 3) << outcome.out;
+  EXPECT_THAT(outcome.out, HasSubstr("OOM: start-up ends at the profile run"));
+}
+
 TEST(Check, ReadsAServerLineAsItIs) {
   const Outcome outcome = ppplan(
       "check --gpus 8xl4 --format json -- VLLM_PP_LAYER_PARTITION=9,10,10,10,10,10,11,10 vllm serve "

@@ -38,12 +38,22 @@ spec::DType dtype_of(const std::string& text, const std::string& flag) {
   throw input::InputError(flag, "", "one of fp32, bf16, fp16, fp8, int8, int4, int4-g32, nvfp4", "'" + text + "'");
 }
 
+/// vLLM compares the method that the line names with the checkpoint's own.
+void same_method(const InputFlags& flags, const spec::ModelSpec& model) {
+  const std::string& own = model.quantization;
+  for (const char* other : {"awq", "gptq", "bitsandbytes", "fp8", "mxfp4"})
+    if (own == other && flags.server_quantization != own)
+      throw input::InputError("--quantization", "", own + ", which the checkpoint is in",
+                              "'" + flags.server_quantization + "'");
+}
+
 /// --dtype names a format, not a checkpoint: a listed checkpoint in that format tells what it leaves alone, otherwise
 /// every matrix of the layers is taken to be in it. Servers that convert at start-up leave nothing alone, and what is
 /// quantized already as it is.
 void set_dtype(spec::ModelSpec& model, const InputFlags& flags) {
   const spec::DType dtype = dtype_of(flags.dtype, "--dtype");
-  if (flags.dtype_is_converted && (spec::is_quantized(model.dtype) || spec::is_quantized(model.expert_dtype))) return;
+  if (flags.dtype_is_converted && !model.quantization.empty()) return same_method(flags, model);
+  if (flags.dtype_is_converted && (model.dtype == dtype || model.expert_dtype == dtype)) return;
   const auto listed = flags.dtype_is_converted ? std::nullopt : spec::listed_checkpoint(flags.model, dtype);
   spec::set_weight_dtype(model, dtype);
   if (listed) {
@@ -116,6 +126,7 @@ spec::EngineSettings engine_of(const InputFlags& flags) {
   out.draft = flags.draft;
   out.generation = flags.generation;
   out.runner = flags.runner;
+  if (flags.server_quantization == "bitsandbytes") out.quantization = flags.server_quantization;
   out.encoder = flags.encoder;
   out.adapters = adapters_of(flags);
   if (!flags.kv_cache_memory_bytes.empty())

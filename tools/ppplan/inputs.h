@@ -16,6 +16,7 @@ struct InputFlags {
   std::string model;
   std::string dtype, kv_dtype = "auto";
   bool dtype_is_converted = false;  // a server's --quantization: it converts whatever it loads
+  std::string server_quantization = {};  // what the server converts 16-bit weights with: "fp8", "bitsandbytes"
   std::optional<std::string> server_dtype;  // of a pasted line, "auto" where it leaves it to vLLM
   spec::ClusterFlags cluster;
   std::vector<std::string> profiles;

@@ -31,8 +31,8 @@ constexpr std::pair<const char*, const char*> switches[] = {
     {"--fully-sharded-loras", "--fully-sharded-loras"},
 };
 
-/// Formats that the server converts 16-bit weights to at start-up, as --quantization names them. bitsandbytes has 4 bits
-/// and a 4-byte scale for each 64 of them, which is what int4-g32 takes.
+/// Formats that the server converts 16-bit weights to at start-up, as --quantization names them. bitsandbytes has 4
+/// bits and a 4-byte scale for each 64 of them, which is what int4-g32 takes.
 constexpr std::pair<const char*, const char*> conversions[] = {{"fp8", "fp8"}, {"bitsandbytes", "int4-g32"}};
 
 constexpr double longest_context = 1 << 30;
@@ -56,6 +56,7 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   for (const auto& [name, value] : told) {
     // Weights that the server converts are weights of that format here.
     const bool converted = name == "--quantization";
+    if (converted) into.server_quantization = value == "fp8" ? "fp8" : "bitsandbytes";
     const std::string flag = converted ? "--dtype" : name;
     if (typed(command, flag) || reader.get_option_no_throw(flag) == nullptr) continue;
     into.dtype_is_converted = into.dtype_is_converted || converted;
@@ -77,32 +78,58 @@ std::string number_of(const std::string& text, const std::string& name) {
   return text.substr(at, text.find_first_not_of("0123456789", at) - at);
 }
 
-/// The longest context that a JSON object of a config's members states, at its top, in its text_config, or as a
-/// stretched rotary embedding; 0 without one.
-long long stated_context(const input::Json& stated) {
-  if (!stated.is_object()) return 0;
-  if (const auto text = stated.find("text_config"); text != stated.end()) return stated_context(*text);
-  const auto number = [](const input::Json& object, const char* key) {
-    const auto found = object.find(key);
-    return found != object.end() && found->is_number() ? found->get<double>() : 0.0;
-  };
-  if (const double longest = number(stated, "max_position_embeddings"); longest >= 1 && longest < longest_context)
-    return std::llround(longest);
-  for (const char* key : {"rope_scaling", "rope_parameters"})
-    if (const auto rope = stated.find(key); rope != stated.end() && rope->is_object()) return stated_context(*rope);
-  const double product = number(stated, "factor") * number(stated, "original_max_position_embeddings");
-  return product >= 1 && product < longest_context ? std::llround(product) : 0;
+double number_in(const input::Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_number() ? found->get<double>() : 0;
 }
 
-/// A context beyond the config's, by flags that change the config.
+std::string word_in(const input::Json& object, const char* key) {
+  const auto found = object.find(key);
+  return found != object.end() && found->is_string() ? found->get<std::string>() : "";
+}
+
+/// A context beyond the model's own: how long it is, or 0 where it follows from the model's.
+struct Stretch {
+  bool stated = false;
+  long long tokens = 0;
+};
+
+/// Of a rotary embedding. The factors of other kinds (llama3, longrope, ...) are in the model's context already.
+Stretch stretch_of(const input::Json& rope) {
+  const std::string kind = word_in(rope, "rope_type").empty() ? word_in(rope, "type") : word_in(rope, "rope_type");
+  const double factor = number_in(rope, "factor");
+  if ((kind != "yarn" && kind != "linear" && kind != "dynamic") || factor <= 1 || factor > longest_context) return {};
+  const double tokens = factor * number_in(rope, "original_max_position_embeddings");
+  return {true, kind == "yarn" && tokens < longest_context ? std::llround(tokens) : 0};
+}
+
+/// Of a JSON object of a config's members.
+Stretch stretch_of_config(const input::Json& stated) {
+  if (!stated.is_object()) return {};
+  if (const double longest = number_in(stated, "max_position_embeddings"); longest >= 1 && longest < longest_context)
+    return {true, std::llround(longest)};
+  for (const char* key : {"rope_scaling", "rope_parameters"})
+    if (const auto rope = stated.find(key); rope != stated.end() && rope->is_object()) return stretch_of(*rope);
+  const auto text = stated.find("text_config");
+  return text != stated.end() ? stretch_of_config(*text) : Stretch{};
+}
+
+/// A context that the line's flags stretch: as far as they say, or as far as the line asks for.
 void add_context(const engines::ServeLine& line, ToldFlags& out) {
-  for (const char* flag : {"--hf-overrides", "--rope-scaling"}) {
-    const std::string text = value_of(line, flag);
-    const long long tokens = stated_context(input::Json::parse(text, nullptr, false));
-    if (tokens == 0) continue;
-    out["--allow-long-max-model-len"] = "";
-    out.try_emplace("--max-model-len", std::to_string(tokens));
-  }
+  const auto parsed = [&](const char* flag) { return input::Json::parse(value_of(line, flag), nullptr, false); };
+  const input::Json rope = parsed("--rope-scaling");
+  Stretch stretch = stretch_of_config(parsed("--hf-overrides"));
+  if (!stretch.stated && rope.is_object()) stretch = stretch_of(rope);
+  if (!stretch.stated) return;
+  const auto asked = out.find("--max-model-len");
+  if (asked == out.end() && stretch.tokens == 0) return;
+  const std::string tokens = std::to_string(stretch.tokens);
+  const bool beyond =
+      asked != out.end() && stretch.tokens > 0 &&
+      (asked->second.size() != tokens.size() ? asked->second.size() > tokens.size() : asked->second > tokens);
+  if (beyond) return;
+  out["--allow-long-max-model-len"] = "";
+  out.try_emplace("--max-model-len", tokens);
 }
 
 /// What prompts may bring beside text.
