@@ -225,7 +225,8 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   const auto card = static_cast<std::size_t>(stage.devices.front().front());
   const int major = plan.cluster.devices[card].compute_capability / 10;
   const bool narrow = plan.model.kv_dtype == spec::DType::fp8 && major != hopper;
-  if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules, plan.engine.block_size) > 0) return 0;
+  if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules, plan.engine.block_size) > 0)
+    return 0;
   const int largest = std::min(plan.micro_batching.max_num_seqs, graph_tokens(plan, rules));
   const int sizes =
       plan.engine.enforce_eager ? 1 : captured_sizes(largest, static_cast<int>(rules.value("cuda_graph_eights_below")));

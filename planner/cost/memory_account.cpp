@@ -203,13 +203,18 @@ double spare(const ActivationMemory& activation, const MemoryRules& rules, const
   return rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes);
 }
 
-/// What weights may take more where the checkpoint's name alone tells their formats: attention stayed wide or it didn't,
-/// which no other doubt makes up for either.
+/// What weights may take more where the checkpoint's name alone tells their formats: attention stayed wide or it
+/// didn't, which no other doubt makes up for either.
 double wide_attention(const spec::Plan& plan, const spec::Stage& stage, const Corrected& known) {
   if (!plan.model.attention_may_be_wide || known.weights || known.all) return 0;
-  std::int64_t sum = 0;
-  for (int l = stage.first_layer; l < stage.end_layer; ++l)
-    sum += spec::wide_attention_bytes(plan.model, plan.model.layers[static_cast<std::size_t>(l)], sharding(plan));
+  std::int64_t sum = 0, one = 0;
+  const auto& layers = plan.model.layers;
+  for (int l = stage.first_layer; l < stage.end_layer; ++l) {
+    const auto index = static_cast<std::size_t>(l);
+    if (l == stage.first_layer || !(layers[index] == layers[index - 1]))
+      one = spec::wide_attention_bytes(plan.model, layers[index], sharding(plan));
+    sum += one;
+  }
   return static_cast<double>(sum);
 }
 
@@ -298,8 +303,7 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has
   // none.
   const double doubt = std::sqrt(beyond + (stated ? inside : 0));
-  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes,
-                       bytes(doubt + (stated ? less_left : 0)),
+  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(doubt + (stated ? less_left : 0)),
                        bytes(doubt + (stated ? more_left : 0)) + activation.idle_bytes};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);

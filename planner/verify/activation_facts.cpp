@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "planner/verify/kv_facts.h"
+#include "planner/verify/model_facts.h"
 
 namespace ppplan::verify {
 namespace {
@@ -35,13 +36,12 @@ double block_width(const Node& block, const PlanFacts& plan, double hidden) {
   const std::string kind = block.at("kind").text();
   const auto tp = static_cast<double>(plan.tp);
   if (kind == "none") return 0;
-  const auto gated = block.find("gated");
-  const double matrices = gated && !gated->boolean() ? 2 : 3;
+  const double matrices = block_matrices(block);
   if (kind == "dense") return matrices * size(block, "intermediate") / tp;
   const double width = size(block, "intermediate") / (plan.expert_parallel ? 1 : tp);
   const double share =
       std::min(1.0, memory_constant("moe_chunk_tokens", plan) / static_cast<double>(plan.max_num_batched_tokens));
-  const double in = block.find("narrow") && size(block, "narrow") > 0 ? size(block, "narrow") : hidden;
+  const double in = expert_columns(block, hidden);
   return size(block, "experts_per_token") * (width + std::max(in, (matrices - 1) * width)) * share +
          2 * size(block, "experts");
 }

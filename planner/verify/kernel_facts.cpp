@@ -132,14 +132,13 @@ double adapters(const Node& model, const Node& run, const KernelPlace& place) {
   const double dense = kind == "dense" ? number(block, "intermediate")
                        : kind == "moe" ? number(block, "shared_intermediate")
                                        : 0;
-  const auto gated = block.find("gated");
-  const double matrices = gated && !gated->boolean() ? 2 : 3;
+  const double matrices = block_matrices(block);
   if (dense > 0) strips.shared += matrices * h, strips.split += matrices * dense;
   double sum = strips.shared / (place.divided_adapters ? tp : 1) + strips.split / tp;
   if (kind == "moe" && memory_constant("lora_experts", place.vllm) != 0) {
     const bool spread = place.expert_ranks > 0;
     const double here = number(block, "experts") / (spread ? static_cast<double>(place.expert_ranks) : 1);
-    const double in = block.find("narrow") && number(block, "narrow") > 0 ? number(block, "narrow") : h;
+    const double in = expert_columns(block, h);
     sum += std::ceil(here) * matrices * (in + number(block, "intermediate") / (spread ? 1 : tp));
   }
   return place.adapter_ranks * plain_of(model) * sum;

@@ -168,16 +168,15 @@ void add_attention(const Node& a, const Formats& f, LayerFacts& out) {
 void add_feed_forward(const Node& block, const Formats& f, LayerFacts& out) {
   const std::string kind = block.at("kind").text();
   if (kind == "none") return;
-  const double i = whole(block, "intermediate"), matrices = block.find("gated") && !has(block, "gated") ? 2 : 3;
+  const double i = whole(block, "intermediate"), matrices = block_matrices(block);
   if (kind != "moe") {
     out.even_bytes += f.dense * matrices * f.hidden * i;
     return;
   }
   out.experts = block.at("experts").integer(1, most);
   const auto experts = static_cast<double>(out.experts);
-  const double narrow = block.find("narrow") ? whole(block, "narrow") : 0;
-  out.expert_bytes += experts * f.expert * matrices * (narrow > 0 ? narrow : f.hidden) * i;
-  out.whole_bytes += f.dense * 2 * f.hidden * narrow;
+  out.expert_bytes += experts * f.expert * matrices * expert_columns(block, f.hidden) * i;
+  out.whole_bytes += f.dense * 2 * f.hidden * expert_columns(block, 0);
   if (has(block, "expert_bias")) out.expert_bytes += experts * f.plain * (2 * i + f.hidden);
   out.even_bytes += f.dense * matrices * f.hidden * whole(block, "shared_intermediate", 0);
   out.whole_bytes += f.plain * (f.hidden * experts + (has(block, "shared_gate") ? f.hidden : 0) +
@@ -247,6 +246,12 @@ void take_stated(const Node& stated, ModelFacts& facts) {
 }
 
 }  // namespace
+
+double block_matrices(const Node& block) { return block.find("gated") && !has(block, "gated") ? 2 : 3; }
+
+double expert_columns(const Node& block, double hidden) {
+  return block.find("narrow") ? whole(block, "narrow") : hidden;
+}
 
 ModelFacts model_facts(const Node& model) {
   ModelFacts facts;

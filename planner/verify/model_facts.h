@@ -18,6 +18,11 @@
 
 namespace ppplan::verify {
 
+/// Matrices of a feed-forward block, or of each of its experts: 3, or 2 without a gate.
+double block_matrices(const input::Node& block);
+/// Columns that its routed experts read and write: `hidden`, or the narrow width between their shared projections.
+double expert_columns(const input::Node& block, double hidden);
+
 struct LayerFacts {
   double weight_bytes = 0;           // of the whole layer, every part once
   double kv_bytes_of_head_pair = 0;  // of one token: key and value of one KV head

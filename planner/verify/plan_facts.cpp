@@ -172,7 +172,8 @@ void read_served(const Node& inputs, PlanFacts& plan) {
   plan.runner_v2 = runner.empty() ? runs_on_v2(inputs.at("model"), plan.vllm) : runner == "V2";
   const std::int64_t capability = plan.input_devices.empty() ? 0 : plan.input_devices.front().compute_capability;
   const bool fp8_kv = inputs.at("model").at("kv_dtype").text() == "fp8";
-  plan.v0 = runs_on_v0(plan.vllm, {plan.pp, capability, asked("generation") == "V0" || is_left_to_v0(inputs.at("model")), fp8_kv});
+  plan.v0 = runs_on_v0(plan.vllm,
+                       {plan.pp, capability, asked("generation") == "V0" || is_left_to_v0(inputs.at("model")), fp8_kv});
 }
 
 void read_inputs(const Node& inputs, PlanFacts& plan) {

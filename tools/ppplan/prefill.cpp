@@ -35,6 +35,13 @@ constexpr std::pair<const char*, const char*> switches[] = {
 /// bits and a 4-byte scale for each 64 of them, which is what int4-g32 takes.
 constexpr std::pair<const char*, const char*> conversions[] = {{"fp8", "fp8"}, {"bitsandbytes", "int4-g32"}};
 
+/// "" for a method that checkpoints are made with beforehand.
+std::string converted_to(const std::string& method) {
+  for (const auto& [theirs, ours] : conversions)
+    if (method == theirs) return ours;
+  return "";
+}
+
 constexpr double longest_context = 1 << 30;
 
 std::string value_of(const engines::ServeLine& line, const char* flag) {
@@ -56,11 +63,12 @@ void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into) {
   for (const auto& [name, value] : told) {
     // Weights that the server converts are weights of that format here.
     const bool converted = name == "--quantization";
-    if (converted) into.server_quantization = value == "fp8" ? "fp8" : "bitsandbytes";
+    if (converted) into.server_quantization = value;
     const std::string flag = converted ? "--dtype" : name;
     if (typed(command, flag) || reader.get_option_no_throw(flag) == nullptr) continue;
     into.dtype_is_converted = into.dtype_is_converted || converted;
-    words.push_back(value.empty() ? flag : flag + "=" + value);
+    const std::string text = converted ? converted_to(value) : value;
+    words.push_back(text.empty() ? flag : flag + "=" + text);
   }
   try {
     reader.parse(std::vector<std::string>(words.rbegin(), words.rend()));
@@ -150,8 +158,8 @@ ToldFlags told_by(const engines::ServeLine& line) {
     if (const std::string value = value_of(line, theirs); !value.empty() && value != "auto") out[ours] = value;
   for (const auto& [theirs, ours] : switches)
     if (value_of(line, theirs) == "true") out[ours] = "";
-  for (const auto& [theirs, ours] : conversions)
-    if (value_of(line, "--quantization") == theirs) out["--quantization"] = ours;
+  if (const std::string method = value_of(line, "--quantization"); !converted_to(method).empty())
+    out["--quantization"] = method;
   if (value_of(line, "--kv-cache-dtype").starts_with("fp8")) out["--kv-dtype"] = "fp8";
   const auto env = [&](const char* name) {
     const auto found = line.env.find(name);
