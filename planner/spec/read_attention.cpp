@@ -270,6 +270,24 @@ std::vector<Attention> compressed_layers(const ConfigFields& config, int layers)
   return out;
 }
 
+/// Layers whose tokens look at the blocks that an indexer chooses, one for each KV head (MiniMax-M3). The member that
+/// "selector" names states its sizes and marks the layers.
+void apply_selector(const Node& rules, std::vector<Attention>& layers) {
+  const Node list = rules.at("sparse_attention_freq"), block = rules.at("sparse_block_size");
+  const auto marks = list.items();
+  if (marks.size() < layers.size()) list.fail("one mark per layer", std::to_string(marks.size()) + " of them");
+  const auto heads = static_cast<int>(rules.at("sparse_num_index_heads").integer(1, most_heads));
+  const auto dim = static_cast<int>(rules.at("sparse_index_dim").integer(1, most_head_dim));
+  const std::int64_t tokens = rules.at("sparse_topk_blocks").integer(1, most_width) * block.integer(1, most_width);
+  if (tokens > most_width) block.fail("blocks of at most " + std::to_string(most_width) + " tokens together");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (marks[i].integer(0, 1) == 0) continue;
+    layers[i].index_heads = heads;
+    layers[i].index_dim = dim;
+    layers[i].index_topk = static_cast<int>(tokens);
+  }
+}
+
 /// The last layers keep no keys and values: they read those of the last layer of their kind before them.
 void share(const ConfigFields& config, const std::vector<Attention>& layers, Attention& one) {
   const auto keeps = [&](const Attention& it) {
@@ -294,6 +312,7 @@ std::vector<Attention> read_attention(const ConfigFields& config, const Family& 
   std::vector<Attention> out;
   for (const std::string& type : types_of(config, family, layers))
     out.push_back(typed(config, family, windowed, full, stated ? *stated : config.file(), type));
+  if (const auto selector = config.find(family.word("selector", ""))) apply_selector(*selector, out);
   const int sharing = config.count_or(family.word("shared_layers", ""), 0, 0, layers);
   for (auto it = out.end() - sharing; it != out.end(); ++it) share(config, out, *it);
   return out;
