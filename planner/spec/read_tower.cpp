@@ -18,6 +18,7 @@
 //   resampler      as siglip without its projection; 64 queries, a projection of keys h H, attention 4 H^2, output H^2
 //   glm4v          patches, positions, gated without biases and as wide as the model, joining 2 by 2 patches to one of
 //                  H, merger H^2 + 3 H i
+//   parameters     a number instead of all this, of families whose towers have no formula here
 //   sounds         beside any of them, an encoder as Whisper's behind three strided convolutions
 //   gemma4         patches, two tables of positions, gated without biases, projection h H; with audio a Conformer:
 //                  layer 24 h^2 + c h + norms (two blocks of 4 h, attention with relative positions, a gated
@@ -280,6 +281,11 @@ Tower read_tower(const Node& config, const Family& family, int hidden) {
   Tower out;
   const auto rules = family.find("tower");
   if (!rules) return out;
+  if (const auto size = rules->find("parameters")) {
+    out.parameters = size->integer(1, most_stated_bytes);
+    out.assumed = true;
+    return out;
+  }
   const auto inner = config.find(family.word("outer", ""));
   const auto stated = (inner ? *inner : config).find("vision_config");
   const ConfigFields vision(stated ? *stated : rules->at("typical"), rules->at("typical"), rules->find("names"));

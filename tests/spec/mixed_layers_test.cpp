@@ -161,6 +161,21 @@ TEST(MixedLayers, ASelectorIsReadBackAndRefusedWithoutItsMarks) {
   EXPECT_THAT([&] { read(config); }, ThrowsMessage<input::InputError>(HasSubstr("one mark per layer")));
 }
 
+// A token keeps 20 of 35 layers, every fifth in full; two towers, which the catalog states in one number.
+TEST(MixedLayers, Gemma3nSharesKeysAndHasTowersOfAStatedSize) {
+  const ModelSpec model = read_model("google/gemma-3n-E4B-it");
+  ASSERT_EQ(model.layers.size(), 35U);
+  for (std::size_t i = 0; i < model.layers.size(); ++i) {
+    EXPECT_EQ(model.layers[i].attention.window, i % 5 == 4 ? 0 : 512) << i;
+    EXPECT_EQ(model.layers[i].attention.shares_kv, i >= 20) << i;
+    EXPECT_EQ(model.layers[i].own_embedding, 256) << i;
+  }
+  EXPECT_EQ(kv_layer(model, 34), 19U);
+  EXPECT_EQ(kv_layer(model, 33), 18U);
+  EXPECT_EQ(model.tower.parameters, 980'000'000);
+  EXPECT_TRUE(model.tower.assumed);
+}
+
 // An encoder as Whisper's: 32 layers of 4 * 1280^2 + 2 * 1280 * 5120 weights, two convolutions of 3 taps from 128 bins,
 // one projection; the same model without the ears is the difference.
 TEST(MixedLayers, TowersOfSoundsCountBesideThoseOfImages) {
