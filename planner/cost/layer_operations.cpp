@@ -45,6 +45,7 @@ PartTime attention(const Place& place, const spec::Attention& attention, const B
   const bool decode = shape.new_tokens == 1;
   double past = shape.past_tokens;
   if (attention.window > 0) past = std::min(past, static_cast<double>(attention.window));
+  if (attention.index_topk > 0) past = std::min(past, static_cast<double>(attention.index_topk));
   const traces::Shape dims{{"heads", heads}, {"kv_heads", kv_heads}, {"head_dim", attention.head_dim}};
   const std::string dtype = place.model.kv_dtype == spec::DType::fp8 ? "fp8" : "bf16";
   if (const auto time = ask(place, {decode ? "generation_attention" : "context_attention", dtype, dims, 1,
@@ -55,6 +56,18 @@ PartTime attention(const Place& place, const spec::Attention& attention, const B
   const double kv_bytes = 2.0 * kv_heads * attention.head_dim * (past + shape.new_tokens) * shape.sequences *
                           spec::bytes_per_element(place.model.kv_dtype);
   return assumed(roofline_s(place.device, spec::DType::bf16, flops, kv_bytes));
+}
+
+/// Choosing the blocks that attention looks at: its projections, and the scores of every key.
+PartTime selector(const Place& place, const spec::Attention& a, const BatchShape& shape) {
+  if (a.index_heads == 0) return {};
+  const int heads = std::max(1, a.index_heads / place.tp);
+  const double context = shape.past_tokens + 0.5 * (shape.new_tokens + 1);
+  PartTime time =
+      gemm(place, place.model.attention_dtype, shape.tokens(), (heads + 1) * a.index_dim, place.model.hidden);
+  const double flops = 2.0 * heads * a.index_dim * context * shape.tokens();
+  const double bytes = activation_bytes * a.index_dim * context * shape.sequences;
+  return time += assumed(roofline_s(place.device, spec::DType::bf16, flops, bytes));
 }
 
 /// `matrices`: 3 with a gate, else 2.
@@ -176,6 +189,7 @@ PartTime attention_block(const Place& place, const spec::Attention& a, const Bat
   if (a.kind == spec::AttentionKind::linear) return linear_block(place, a, shape);
   if (a.kind == spec::AttentionKind::compressed) return compressed_block(place, a, shape);
   PartTime time = head_projections(place, a, shape.tokens());
+  time += selector(place, a, shape);
   return time += attention(place, a, shape);
 }
 

@@ -64,10 +64,11 @@ std::string feed_forward_fault(const spec::FeedForward& block, int tp, bool expe
   return counted_fault(block.intermediate, "columns of each expert", tp);
 }
 
-std::string layer_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel) {
+std::string layer_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel,
+                        const std::string& version) {
   std::string fault = attention_fault(layer.attention, tp);
   if (fault.empty()) fault = feed_forward_fault(layer.feed_forward, tp, expert_parallel);
-  return fault.empty() && tp > 1 ? scale_group_fault(model, layer, tp, expert_parallel) : fault;
+  return fault.empty() && tp > 1 ? scale_group_fault(model, layer, tp, expert_parallel, version) : fault;
 }
 
 /// Stages without a layer that has experts, of a model that has such layers.
@@ -152,10 +153,11 @@ std::string pipeline_fault(const spec::ModelSpec& model, int stages, const std::
   return version.empty() ? "" : refusal(model, version, stages);
 }
 
-std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel) {
+std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel,
+                                  const std::string& version) {
   if (tp < 1) return "tensor parallelism of " + std::to_string(tp) + ", at least 1 is needed";
   for (const spec::Layer& layer : model.layers) {
-    const std::string fault = layer_fault(model, layer, tp, expert_parallel);
+    const std::string fault = layer_fault(model, layer, tp, expert_parallel, version);
     if (!fault.empty()) return fault;
   }
   return "";

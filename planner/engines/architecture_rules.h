@@ -25,12 +25,14 @@ Holdings holdings(const spec::ModelSpec& model, int stage, int stages, bool draf
 
 /// True for architectures whose every rank holds embedding and head.
 bool ends_on_every_stage(const spec::ModelSpec& model);
-/// Why that version of vLLM can't run this model as a pipeline of `stages`, or no longer at all, and what can; "" when it
-/// can. Version "" = the newest.
+/// Why that version of vLLM can't run this model as a pipeline of `stages`, or no longer at all, and what can; "" when
+/// it can. Version "" = the newest.
 std::string pipeline_fault(const spec::ModelSpec& model, int stages, const std::string& version = "");
 /// Why `tp` can't divide this model ("64 attention heads are not divisible by 6"); "" when it can. Fewer KV heads than
-/// ranks are replicated. With expert parallelism whole experts are spread, so their width may be anything.
-std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel = false);
+/// ranks are replicated. With expert parallelism whole experts are spread, so their width may be anything. Version "" =
+/// the newest.
+std::string tensor_parallel_fault(const spec::ModelSpec& model, int tp, bool expert_parallel = false,
+                                  const std::string& version = "");
 /// Why vLLM can't run this model cut so (an empty stage, one without wanted experts, a first stage without layers that
 /// the tower feeds, a layer away from the one it shares KV with); "" when it can. `partition` sums to the layers.
 std::string partition_fault(const spec::ModelSpec& model, const std::vector<int>& partition);

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "planner/catalog/catalog.h"
+#include "planner/engines/vllm_version.h"
+
 namespace ppplan::engines {
 namespace {
 
@@ -31,13 +34,20 @@ std::string columns_fault(const ScaleGroup& group, int columns, const char* what
   return outputs.empty() ? fault(columns, what, tp, columns / tp, group.inputs) : outputs;
 }
 
-std::string attention_fault(const ScaleGroup& group, const spec::Attention& attention, int tp) {
+/// Whether keys may end inside of a group: a matrix beside others, whose outputs newer versions don't look at (fp8).
+bool keys_may_straddle(DType dtype, const std::string& version) {
+  if (dtype != DType::fp8) return false;
+  const std::string since = catalog::vllm().root().at("merged_fp8_blocks").at("may_straddle_since").text();
+  return version.empty() || vllm_version(version) >= vllm_version(since);
+}
+
+std::string attention_fault(const ScaleGroup& group, const spec::Attention& attention, int tp, bool straddle) {
   if (attention.kind == spec::AttentionKind::mla || attention.kind == spec::AttentionKind::linear ||
       attention.kind == spec::AttentionKind::none)
     return "";
   const int queries = attention.heads * attention.head_dim;
   const std::string query = columns_fault(group, queries, "columns of queries", tp);
-  if (!query.empty()) return query;
+  if (!query.empty() || straddle) return query;
   const int keys = attention.kv_heads * attention.head_dim;
   return fault(keys, "columns of keys", tp, spec::kv_heads_of_rank(attention, tp) * attention.head_dim, group.outputs);
 }
@@ -51,8 +61,10 @@ std::string experts_fault(const spec::ModelSpec& model, int columns, int tp) {
 
 }  // namespace
 
-std::string scale_group_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel) {
-  const std::string attention = attention_fault(group_of(model, model.attention_dtype), layer.attention, tp);
+std::string scale_group_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel,
+                              const std::string& version) {
+  const std::string attention = attention_fault(group_of(model, model.attention_dtype), layer.attention, tp,
+                                                keys_may_straddle(model.attention_dtype, version));
   if (!attention.empty()) return attention;
   const spec::FeedForward& block = layer.feed_forward;
   const ScaleGroup group = group_of(model, model.dtype);

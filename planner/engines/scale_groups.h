@@ -11,7 +11,9 @@
 namespace ppplan::engines {
 
 /// Why `tp` > 1, which divides heads and columns, can't divide this layer's quantized matrices; "" when it can. With
-/// expert parallelism experts stay whole. Latent and linear attention are not looked at.
-std::string scale_group_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel);
+/// expert parallelism experts stay whole. Latent and linear attention are not looked at. Version "" = the newest: from
+/// 0.14 on, fp8 keys may end anywhere.
+std::string scale_group_fault(const spec::ModelSpec& model, const spec::Layer& layer, int tp, bool expert_parallel,
+                              const std::string& version = "");
 
 }  // namespace ppplan::engines

@@ -43,8 +43,8 @@ void check_groups(const Question& question, Factorization& it) {
 
 void find_fault(const Question& question, Factorization& it) {
   const auto& [tp, pp, dp] = it.parallel;
-  if (const std::string fault =
-          engines::tensor_parallel_fault(question.request.model, tp, question.request.engine.expert_parallel);
+  if (const std::string fault = engines::tensor_parallel_fault(question.request.model, tp,
+                                                               question.request.engine.expert_parallel, question.vllm);
       !fault.empty()) {
     it.kind = "heads not divisible by TP";
     it.reason = fmt::format("TP {}: {}", tp, fault);

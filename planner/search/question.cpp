@@ -61,7 +61,7 @@ void check_partition(const Request& request, int layers) {
 void check_parallel(const Request& request, int layers, int devices) {
   if (request.tp)
     if (const std::string fault =
-            engines::tensor_parallel_fault(request.model, *request.tp, request.engine.expert_parallel);
+            engines::tensor_parallel_fault(request.model, *request.tp, request.engine.expert_parallel, request.vllm);
         !fault.empty())
       throw InputError("--tp", "", fmt::format("a size that {} can be split by", request.model.name), fault);
   const int pp = request.partition ? static_cast<int>(request.partition->size()) : request.pp.value_or(1);

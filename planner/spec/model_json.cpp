@@ -51,6 +51,9 @@ constexpr Count compressed_counts[] = {{"heads", &Attention::heads, 1, most_head
                                        {"index_dim", &Attention::index_dim, 0, most_head_dim},
                                        {"index_topk", &Attention::index_topk, 0, most_width}};
 /// Written where they are not 0, so that documents without them stay as they were.
+constexpr Count rare_head_counts[] = {{"index_heads", &Attention::index_heads, 0, most_heads},
+                                      {"index_dim", &Attention::index_dim, 0, most_head_dim},
+                                      {"index_topk", &Attention::index_topk, 0, most_width}};
 constexpr Count rare_linear_counts[] = {{"gate_rank", &Attention::gate_rank, 0, most_hidden}};
 constexpr Switch rare_head_switches[] = {{"shares_kv", &Attention::shares_kv},
                                          {"value_is_key", &Attention::value_is_key}};
@@ -77,7 +80,8 @@ std::span<const Switch> switches_of(AttentionKind kind) {
 }
 
 std::span<const Count> rare_counts_of(AttentionKind kind) {
-  return kind == AttentionKind::linear ? std::span<const Count>(rare_linear_counts) : std::span<const Count>();
+  if (kind == AttentionKind::linear) return rare_linear_counts;
+  return counts_of(kind).data() == head_counts ? std::span<const Count>(rare_head_counts) : std::span<const Count>();
 }
 
 std::span<const Switch> rare_switches_of(AttentionKind kind) {

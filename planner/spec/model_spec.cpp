@@ -64,7 +64,8 @@ double attention_flops(const Attention& a, double context) {
   if (a.kind == AttentionKind::none) return 0;
   if (a.kind == AttentionKind::linear) return 8.0 * a.value_heads * a.key_head_dim * a.value_head_dim;
   if (a.kind == AttentionKind::compressed) return compressed_flops(a, context);
-  if (a.kind != AttentionKind::mla) return 4.0 * a.heads * a.head_dim * tokens;
+  if (a.kind != AttentionKind::mla)
+    return 4.0 * a.heads * a.head_dim * tokens + 2.0 * a.index_heads * a.index_dim * context;
   return 2.0 * a.heads * (2.0 * a.kv_lora_rank + a.rope_dim) * tokens + 2.0 * a.index_heads * a.index_dim * context;
 }
 
@@ -207,12 +208,14 @@ std::int64_t kv_bytes_per_token(const ModelSpec& model, const Layer& layer, int 
                                  : (static_cast<double>(a.kv_lora_rank) + a.rope_dim) * element;
     return std::llround(latent) + indexer_bytes_per_token(layer);
   }
-  return std::llround(2.0 * kv_heads_of_rank(a, tp) * a.head_dim * element);
+  // A selector's key is kept in 2 bytes whatever the cache's format, the same on every rank.
+  return std::llround(2.0 * kv_heads_of_rank(a, tp) * a.head_dim * element) + (a.index_heads > 0 ? 2 * a.index_dim : 0);
 }
 
 std::int64_t indexer_bytes_per_token(const Layer& layer) {
   const Attention& a = layer.attention;
-  if (a.index_heads == 0) return 0;
+  const bool packed = a.kind == AttentionKind::mla || a.kind == AttentionKind::compressed;
+  if (!packed || a.index_heads == 0) return 0;
   return wide(a.index_dim) + 4 * ((wide(a.index_dim) + 127) / 128);
 }
 

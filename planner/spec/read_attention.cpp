@@ -17,6 +17,15 @@ int head_dimension(const ConfigFields& config, int hidden, int heads) {
   return hidden / heads;
 }
 
+/// Keys wider than values (MiMo-V2): heads of the mean width have the same weights, cache and work, as queries are as
+/// wide as keys and the output's rows as wide as values.
+int mean_dimension(const ConfigFields& config, const Family& family, int keys) {
+  const std::string other = family.word("value_dim", "");
+  const int sum = keys + (other.empty() ? keys : config.count_or(other, keys, 1, most_head_dim));
+  if (sum % 2 != 0) config.at(other).fail("as even or odd as the keys' " + std::to_string(keys));
+  return sum / 2;
+}
+
 Attention heads_from(const ConfigFields& config, const Family& family, int hidden) {
   Attention out;
   out.heads = config.count("num_attention_heads", 1, most_heads);
@@ -25,7 +34,7 @@ Attention heads_from(const ConfigFields& config, const Family& family, int hidde
   if (family.is(config, "one_kv_head") && !family.is(config, "own_kv_heads")) out.kv_heads = 1;
   if (out.heads % out.kv_heads != 0)
     config.at("num_key_value_heads").fail("a divisor of the " + std::to_string(out.heads) + " attention heads");
-  out.head_dim = head_dimension(config, hidden, out.heads);
+  out.head_dim = mean_dimension(config, family, head_dimension(config, hidden, out.heads));
   out.qkv_bias = family.is(config, "qkv_bias");
   out.output_bias = family.is(config, "output_bias");
   out.qk_norm = family.is(config, "qk_norm");
@@ -87,12 +96,32 @@ Attention delta_from(const Node& delta) {
   return out;
 }
 
+/// A Mamba-1 layer keeps a state for each of its "expand" times hidden channels, which are counted as heads of 64; B, C
+/// and the time step come of the channels instead of the hidden state, at most 5 % of the layer more than counted.
+Attention first_mamba(const ConfigFields& config, const Node& names) {
+  constexpr int channels_of_head = 64, most_expansion = 16;
+  const int channels =
+      config.count(names.at("expand").text(), 1, most_expansion) * config.count("hidden_size", 1, most_hidden);
+  if (channels % channels_of_head != 0 || channels / channels_of_head > most_heads)
+    config.at("hidden_size").fail("a multiple of 64 and at most " + std::to_string(most_heads) + " times that");
+  Attention out;
+  out.kind = AttentionKind::linear;
+  out.key_heads = 1;
+  out.value_heads = channels / channels_of_head;
+  out.key_head_dim = config.count(names.at("key_head_dim").text(), 1, most_head_dim);
+  out.value_head_dim = channels_of_head;
+  out.conv_kernel = config.count(names.at("conv_kernel").text(), 1, most_head_dim);
+  out.state_bytes_per_element = state_bytes(config);
+  return out;
+}
+
 /// Fields are named as in Qwen's configs unless the family has names of its own (member "linear"). A Mamba-2 layer is
 /// one: its groups and states are the key heads and their dimension, its heads the value heads. Counted that way, its
 /// time step's projection comes twice, less than 1 % of the layer.
 Attention linear_from(const ConfigFields& config, const Family& family) {
   if (const auto delta = config.find(family.word("delta", ""))) return delta_from(*delta);
   const auto names = family.find("linear");
+  if (names && names->find("expand")) return first_mamba(config, *names);
   const auto size = [&](const char* part, const char* usual, int most) {
     return config.count(names ? names->at(part).text() : usual, 1, most);
   };
@@ -105,6 +134,16 @@ Attention linear_from(const ConfigFields& config, const Family& family) {
   out.conv_kernel = size("conv_kernel", "linear_conv_kernel_dim", most_head_dim);
   out.state_bytes_per_element = state_bytes(config);
   return out;
+}
+
+/// Layers with a window may have KV heads of their own number (MiMo-V2).
+Attention window_from(const ConfigFields& config, const Family& family, Attention heads) {
+  const std::string name = family.word("window_kv_heads", "");
+  if (name.empty() || !config.find(name)) return heads;
+  heads.kv_heads = config.count(name, 1, most_heads);
+  if (heads.heads % heads.kv_heads != 0)
+    config.at(name).fail("a divisor of the " + std::to_string(heads.heads) + " attention heads");
+  return heads;
 }
 
 Attention within(Attention attention, AttentionKind kind, const Node& window) {
@@ -148,12 +187,15 @@ std::vector<std::string> stated_types(const Node& list, int layers) {
   return out;
 }
 
-/// Every n-th layer is full, the others are of the pattern's kind; n is a number or a field of the config.
+/// Every n-th layer is full, the last of each n or the one that "offset" counts from 0, the others are of the pattern's
+/// kind; both are a number or a field of the config.
 void apply_pattern(const ConfigFields& config, const Node& pattern, std::vector<std::string>& types) {
   const Node every = pattern.at("every");
   const int period = every.is_text() ? config.count(every.text(), 1, most_layers) : every.count();
+  const auto offset = pattern.find("offset");
+  const int full = offset ? config.count(offset->text(), 0, period - 1) : period - 1;
   for (std::size_t i = 0; i < types.size(); ++i)
-    if ((i + 1) % static_cast<std::size_t>(period) != 0) types[i] = pattern.at("others").text();
+    if (static_cast<int>(i) % period != full) types[i] = pattern.at("others").text();
 }
 
 /// Llama-4: 1 marks a layer with rotary positions, which looks at its chunk only.
@@ -174,6 +216,14 @@ void apply_window(const ConfigFields& config, const std::string& rule, std::vect
   for (int i = std::min(first, layers); i < layers; ++i) types[static_cast<std::size_t>(i)] = "sliding_attention";
 }
 
+/// 1 marks a layer with a window, 0 a full one (MiMo-V2).
+void apply_window_marks(const Node& list, std::vector<std::string>& types) {
+  const auto marks = list.items();
+  if (marks.size() < types.size()) list.fail("one mark per layer", std::to_string(marks.size()) + " of them");
+  for (std::size_t i = 0; i < types.size(); ++i)
+    if (marks[i].integer(0, 1) == 1) types[i] = "sliding_attention";
+}
+
 /// Layers that a list counts from 1 as full; the others are linear (Kimi-Linear).
 void apply_full_layers(const Node& list, std::vector<std::string>& types) {
   std::fill(types.begin(), types.end(), "linear_attention");
@@ -189,6 +239,7 @@ std::vector<std::string> types_of(const ConfigFields& config, const Family& fami
   if (const auto delta = config.find(family.word("delta", ""))) apply_full_layers(delta->at("full_attn_layers"), types);
   if (const auto marks = config.find("no_rope_layers"); marks && family.word("window", "") == "chunk")
     apply_no_rope(*marks, types);
+  if (const auto marks = config.find(family.word("window_marks", ""))) apply_window_marks(*marks, types);
   apply_window(config, family.word("window", ""), types);
   return types;
 }
@@ -219,6 +270,24 @@ std::vector<Attention> compressed_layers(const ConfigFields& config, int layers)
   return out;
 }
 
+/// Layers whose tokens look at the blocks that an indexer chooses, one for each KV head (MiniMax-M3). The member that
+/// "selector" names states its sizes and marks the layers.
+void apply_selector(const Node& rules, std::vector<Attention>& layers) {
+  const Node list = rules.at("sparse_attention_freq"), block = rules.at("sparse_block_size");
+  const auto marks = list.items();
+  if (marks.size() < layers.size()) list.fail("one mark per layer", std::to_string(marks.size()) + " of them");
+  const auto heads = static_cast<int>(rules.at("sparse_num_index_heads").integer(1, most_heads));
+  const auto dim = static_cast<int>(rules.at("sparse_index_dim").integer(1, most_head_dim));
+  const std::int64_t tokens = rules.at("sparse_topk_blocks").integer(1, most_width) * block.integer(1, most_width);
+  if (tokens > most_width) block.fail("blocks of at most " + std::to_string(most_width) + " tokens together");
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    if (marks[i].integer(0, 1) == 0) continue;
+    layers[i].index_heads = heads;
+    layers[i].index_dim = dim;
+    layers[i].index_topk = static_cast<int>(tokens);
+  }
+}
+
 /// The last layers keep no keys and values: they read those of the last layer of their kind before them.
 void share(const ConfigFields& config, const std::vector<Attention>& layers, Attention& one) {
   const auto keeps = [&](const Attention& it) {
@@ -237,11 +306,13 @@ std::vector<Attention> read_attention(const ConfigFields& config, const Family& 
   const bool latent = kind == "latent";
   const Attention heads = latent ? latent_from(config, family) : heads_from(config, family, hidden);
   const Attention full = latent ? heads : full_from(config, family, heads);
+  const Attention windowed = latent ? heads : window_from(config, family, heads);
   if (const auto blocks = config.find(family.word("blocks", ""))) return attention_of_blocks(*blocks, heads, layers);
   const auto stated = config.find("layer_types");
   std::vector<Attention> out;
   for (const std::string& type : types_of(config, family, layers))
-    out.push_back(typed(config, family, heads, full, stated ? *stated : config.file(), type));
+    out.push_back(typed(config, family, windowed, full, stated ? *stated : config.file(), type));
+  if (const auto selector = config.find(family.word("selector", ""))) apply_selector(*selector, out);
   const int sharing = config.count_or(family.word("shared_layers", ""), 0, 0, layers);
   for (auto it = out.end() - sharing; it != out.end(); ++it) share(config, out, *it);
   return out;

@@ -69,6 +69,13 @@ void mark_sparse_steps(const ConfigFields& config, Marks& marks) {
     marks[static_cast<std::size_t>(item.integer(0, static_cast<std::int64_t>(marks.size()) - 1))] = false;
 }
 
+/// One layer of each period has experts, which the offset counts from 0 (Jamba).
+void mark_periods(const ConfigFields& config, Marks& marks) {
+  const int period = config.count("expert_layer_period", 1, most_layers);
+  const int offset = config.count("expert_layer_offset", 0, period - 1);
+  for (std::size_t i = 0; i < marks.size(); ++i) marks[i] = static_cast<int>(i) % period == offset;
+}
+
 /// Listed layers have experts, else every step-th (Llama-4).
 void mark_interleaved(const ConfigFields& config, Marks& marks) {
   const auto step = static_cast<std::size_t>(config.count_or("interleave_moe_layer_step", 1, 1, most_layers));
@@ -90,6 +97,7 @@ Marks expert_layers(const ConfigFields& config, const Node& rules, int layers) {
   if (pattern == "after_dense") mark_after_dense(config, marks);
   if (pattern == "sparse_steps") mark_sparse_steps(config, marks);
   if (pattern == "interleaved") mark_interleaved(config, marks);
+  if (pattern == "periods") mark_periods(config, marks);
   return marks;
 }
 

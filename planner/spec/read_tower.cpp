@@ -14,9 +14,11 @@
 //   internvit      patches, class and positions, layers with two scales; norm, projections m h H + H^2
 //   mllama         patches without bias, class and positions of a tile and of all its tiles, layers of the tile and of
 //                  all tiles, projection of as many outputs as are kept
+//   swiglu_siglip  patches, positions, norm; joined m h to a, half of which gates the other, a / 2 to H (Cohere)
 //   resampler      as siglip without its projection; 64 queries, a projection of keys h H, attention 4 H^2, output H^2
 //   glm4v          patches, positions, gated without biases and as wide as the model, joining 2 by 2 patches to one of
 //                  H, merger H^2 + 3 H i
+//   parameters     a number instead of all this, of families whose towers have no formula here
 //   sounds         beside any of them, an encoder as Whisper's behind three strided convolutions
 //   gemma4         patches, two tables of positions, gated without biases, projection h H; with audio a Conformer:
 //                  layer 24 h^2 + c h + norms (two blocks of 4 h, attention with relative positions, a gated
@@ -140,6 +142,16 @@ double clip(const ConfigFields& vision, const Sizes& s, int hidden) {
          projections(h, hidden) + static_cast<double>(vision.count_or("separators", 0, 0, most_side)) * hidden;
 }
 
+/// Cohere joins patches, gates half of the projection's width with the other and projects that.
+double swiglu_siglip(const Node& config, const ConfigFields& vision, const Sizes& s, int hidden) {
+  const double h = static_cast<double>(s.h);
+  const ConfigFields outer(config, std::nullopt);
+  const double wide = outer.count_or("alignment_intermediate_size", 36864, 1, most_width);
+  const double joined = static_cast<double>(square(outer.count_or("downsample_factor", 2, 1, most_side))) * h;
+  return h * static_cast<double>(s.pixels) + h + positions(vision) * h + encoder(s, true, false, 4) + 2 * h +
+         joined * wide + wide + wide / 2 * hidden + hidden;
+}
+
 double resampler(const ConfigFields& vision, const Sizes& s, int hidden) {
   const double h = static_cast<double>(s.h), text = hidden;
   constexpr double queries = 64, vectors = 12;
@@ -194,7 +206,8 @@ double mllama(const ConfigFields& vision, const Sizes& s, int hidden) {
          static_cast<double>(count(vision, "vision_output_dim")) * hidden + hidden;
 }
 
-/// The encoder of sounds: three strided convolutions, layers as of Whisper, two projections.
+/// The encoder of sounds: layers as of Whisper behind three strided convolutions and two projections (Qwen3-Omni) or,
+/// where no channels are stated, behind Whisper's two convolutions and one projection (Qwen2.5-Omni).
 double sounds(const Node& config, int hidden) {
   const ConfigFields audio(config, std::nullopt);
   Sizes s;
@@ -202,6 +215,9 @@ double sounds(const Node& config, int hidden) {
   s.i = audio.count("encoder_ffn_dim", 1, most_width);
   s.layers = audio.count("encoder_layers", 1, most_layers);
   const double h = static_cast<double>(s.h);
+  constexpr double taps = 3, mel_bins = 128;
+  if (!audio.find("downsample_hidden_size"))
+    return encoder(s, true, false, 4) + taps * h * (mel_bins + h) + 2 * h + h * hidden;
   const auto channels = static_cast<double>(count(audio, "downsample_hidden_size"));
   constexpr double kernel = 9, strided_bins = 16;
   return encoder(s, true, false, 4) + kernel * channels * (1 + 2 * channels) + channels * strided_bins * h + h * h +
@@ -240,6 +256,7 @@ double parameters_of(const std::string& kind, const Node& config, const ConfigFi
   if (kind == "llama4") return llama4(vision, sizes, hidden);
   if (kind == "gemma4") return gemma4(config, vision, sizes, hidden);
   if (kind == "clip") return clip(vision, without_unused(config, sizes), hidden);
+  if (kind == "swiglu_siglip") return swiglu_siglip(config, vision, sizes, hidden);
   if (kind == "resampler") return resampler(vision, sizes, hidden);
   if (kind == "glm4v") return glm4v(vision, sizes, hidden);
   if (kind == "llava_siglip") return llava_siglip(vision, without_unused(config, sizes), hidden);
@@ -264,6 +281,11 @@ Tower read_tower(const Node& config, const Family& family, int hidden) {
   Tower out;
   const auto rules = family.find("tower");
   if (!rules) return out;
+  if (const auto size = rules->find("parameters")) {
+    out.parameters = size->integer(1, most_stated_bytes);
+    out.assumed = true;
+    return out;
+  }
   const auto inner = config.find(family.word("outer", ""));
   const auto stated = (inner ? *inner : config).find("vision_config");
   const ConfigFields vision(stated ? *stated : rules->at("typical"), rules->at("typical"), rules->find("names"));

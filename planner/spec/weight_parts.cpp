@@ -38,6 +38,11 @@ void add_gqa(Collector& out, const Attention& a) {
     out.plain("query norm", query, Division::even);
     out.plain("key norm", kv, Division::kv_heads);
   }
+  if (a.index_heads == 0) return;
+  // A selector has a query for each KV head and one key.
+  out.matrix("selecting queries", h * a.index_heads * a.index_dim, dtype, Division::kv_heads);
+  out.matrix("selecting key", h * a.index_dim, dtype, Division::whole);
+  out.plain("selecting norms", 2 * wide(a.index_dim), Division::whole);
 }
 
 void add_indexer(Collector& out, const Attention& a) {

@@ -80,6 +80,12 @@ void add_heads(const Node& a, const Formats& f, LayerFacts& out) {
   out.whole_bytes += f.plain * ((has(a, "qk_norm") && !all_heads ? 2 * d : 0) + (has(a, "output_bias") ? f.hidden : 0));
   out.kv_bytes_of_head_pair = 2 * d * f.kv;
   out.kv_heads = a.at("kv_heads").integer(1, most);
+  // A selector: queries of every KV head, one key that is kept in 2 bytes, a norm for each.
+  if (!a.find("index_heads")) return;
+  const double queries = whole(a, "index_heads"), width = whole(a, "index_dim");
+  out.selector_bytes = 2 * width;
+  out.kv_head_bytes += f.attention * f.hidden * queries * width;
+  out.whole_bytes += f.attention * f.hidden * width + f.plain * 2 * width;
 }
 
 void add_mla(const Node& a, const Formats& f, LayerFacts& out) {
@@ -304,7 +310,8 @@ double rank_kv_bytes_per_token(const LayerFacts& layer, std::int64_t tp) {
   if (layer.attention == "mla") return layer.latent_bytes;
   if (layer.attention == "compressed")
     return std::ceil((layer.entry_bytes + layer.index_bytes) / static_cast<double>(layer.joined));
-  return static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / tp)) * layer.kv_bytes_of_head_pair;
+  return static_cast<double>(std::max<std::int64_t>(1, layer.kv_heads / tp)) * layer.kv_bytes_of_head_pair +
+         layer.selector_bytes;
 }
 
 double rank_state_bytes(const LayerFacts& layer, std::int64_t tp) {

@@ -47,6 +47,7 @@ struct LayerFacts {
   double head_state = 0;
   double recurrent_bytes = 2;               // per element of the recurrent state
   std::int64_t joined = 0;                  // tokens of one entry of compressed attention; 1: the window alone
+  double selector_bytes = 0;                // of one token, of the key by which heads choose blocks: on every rank
   double entry_bytes = 0, index_bytes = 0;  // of one entry, and of its key for the indexer
   double head_width = 0, index_width = 0;   // numbers of what its compressors keep
   bool operator==(const LayerFacts&) const = default;
@@ -54,9 +55,9 @@ struct LayerFacts {
 
 struct ModelFacts {
   std::vector<LayerFacts> layers;
-  double end_bytes = 0;        // of the embedding by its dimensions
-  double embedding_bytes = 0;  // as the checkpoint states them, else end_bytes
-  double head_bytes = 0;       // as many numbers, in the head's format
+  double end_bytes = 0;          // of the embedding by its dimensions
+  double embedding_bytes = 0;    // as the checkpoint states them, else end_bytes
+  double head_bytes = 0;         // as many numbers, in the head's format
   double layer_table_bytes = 0;  // of the embedding: rows of the layers' own ones, their projection and its norm
   double norm_bytes = 0;         // the final one
   double streams = 1;            // of the residual
