@@ -130,10 +130,8 @@ class FlagReader {
     const std::string text = value ? *value : next_value().value_or("");
     const std::string member = spelled.substr(dot + 1);
     const bool plain = !member.empty() && member.find_first_of(".+") == std::string::npos;
-    if (flag->modelled && plain)
-      out_.flags[flag->name] = with_member(out_.flags[flag->name], member, text);
-    else
-      out_.not_modelled.push_back(spelled + " " + text);
+    if (plain) out_.flags[flag->name] = with_member(out_.flags[flag->name], member, text);
+    if (!flag->modelled || !plain) out_.not_modelled.push_back(spelled + " " + text);
     return true;
   }
 

@@ -108,6 +108,8 @@ TEST(ServeLine, JoinsMembersOfAFlagThatTakesJson) {
   EXPECT_EQ(config("-O3"), "3");
   EXPECT_EQ(config("-O.cudagraph_mode=NONE"), R"({"cudagraph_mode":"NONE"})");
   EXPECT_EQ(config("-cc.level 0 --compilation-config.cudagraph-mode FULL"), R"({"level":0,"cudagraph_mode":"FULL"})");
+  EXPECT_EQ(read("vllm serve m --speculative-config.method=mtp").flags.at("--speculative-config"),
+            R"({"method":"mtp"})");
   EXPECT_EQ(config(R"(-cc '{"level": 3}' -cc.cudagraph_capture_sizes '[1, 8]')"),
             R"({"level":3,"cudagraph_capture_sizes":[1,8]})");
 }

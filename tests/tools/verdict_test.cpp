@@ -66,6 +66,37 @@ TEST(Check, BlocksOfFp8AreNotCut) {
   EXPECT_EQ(ppplan(line + " --enable-expert-parallel").status, 0);
 }
 
+struct Asked {
+  const char *version, *line, *kept;
+};
+
+TEST(Check, WhatALineAsksOfTheServerStaysInThePrintedOne) {
+  for (const Asked& asked : {
+           Asked{"0.12", "vllm serve Qwen/Qwen3-8B --cpu-offload-gb 4", "--cpu-offload-gb 4"},
+           Asked{"0.7.3", "vllm serve Qwen/Qwen3-8B --enable-chunked-prefill=False", "--enable-chunked-prefill=False"},
+           Asked{"0.8.5", "VLLM_ATTENTION_BACKEND=XFORMERS vllm serve Qwen/Qwen3-8B", R"("VLLM_USE_V1":"0")"},
+           Asked{"0.12", "vllm serve Qwen/Qwen3-8B -cc.cudagraph_mode PIECEWISE", "PIECEWISE"},
+           Asked{"0.12", "vllm serve Qwen/Qwen3-8B --max-cudagraph-capture-size 4", "[1,2,4]"},
+           Asked{"0.25", "vllm serve openai/gpt-oss-20b --moe-backend marlin", "--moe-backend marlin"},
+           Asked{"0.12", "vllm serve ibm-granite/granite-4.0-h-tiny --mamba-ssm-cache-dtype float32",
+                 "-ssm-cache-dtype"},
+       }) {
+    const Outcome outcome =
+        ppplan(std::string("check --gpus 1xl40s --format json --vllm ") + asked.version + " -- " + asked.line);
+    ASSERT_EQ(outcome.status, 0) << asked.line << outcome.err;
+    EXPECT_THAT(json_of(outcome).at("launch").dump(), HasSubstr(asked.kept)) << asked.line;
+    EXPECT_EQ(ppplan("verify " + written("asked.json", outcome.out)).status, 0) << asked.line;
+  }
+}
+
+// Full graphs of decode steps take a block for each sequence's state: 256 sequences, about a hundred blocks.
+TEST(Check, HybridsOfZeroSeventeenDieWhereTheyCaptureMoreThanTheyHaveStates) {
+  const std::string line = "check --gpus 1xrtx4090 --vllm 0.17.0 -- vllm serve Qwen/Qwen3.5-9B --max-model-len 4096";
+  EXPECT_EQ(ppplan(line).status, 3);
+  EXPECT_EQ(ppplan(line + " --enforce-eager").status, 0);
+  EXPECT_EQ(ppplan(line + " --max-num-seqs 16").status, 0);
+}
+
 TEST(Check, WhatFitsExitsZeroAndVerifies) {
   const Outcome outcome = ppplan("check --model llama8b --gpus 1xa100-sxm-80gb --max-model-len 16384 --format json");
   EXPECT_EQ(outcome.status, 0) << outcome.err;
