@@ -10,6 +10,7 @@
 #include "planner/cost/communicator_memory.h"
 #include "planner/engines/encoder_budget.h"
 #include "planner/engines/kv_groups.h"
+#include "planner/engines/line_graphs.h"
 #include "planner/engines/vllm_rules.h"
 
 namespace ppplan::cost {
@@ -122,6 +123,15 @@ double indexer_rows_bytes(const spec::Plan& plan, const spec::Stage& stage, cons
   return rules.value("indexer_contexts") * plan.max_model_len * widest;
 }
 
+/// Engine V0 keeps the states of recurrent layers beside the KV cache, for as many sequences as there may be.
+std::int64_t states_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
+  if (rules.is("kv_states_paged")) return 0;
+  std::int64_t sum = 0;
+  for (int l = stage.first_layer; l < stage.end_layer; ++l)
+    sum += spec::state_bytes_per_sequence(plan.model, plan.model.layers[static_cast<std::size_t>(l)], plan.parallel.tp);
+  return plan.micro_batching.max_num_seqs * sum;
+}
+
 /// Model runner V2 profiles the tower where it runs, the older one wherever it is loaded.
 bool runs_tower(const spec::Plan& plan, const spec::Stage& stage) {
   return stage.tower && (stage.first_layer == 0 || !on_v2_runner(plan));
@@ -169,11 +179,19 @@ double compile_bytes(const spec::Plan& plan, const spec::Stage& stage, const eng
 
 /// Largest number of tokens that a graph is captured for.
 int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  if (!plan.engine.graphs.sizes.empty()) return plan.engine.graphs.sizes.back();
   const auto largest = static_cast<int>(rules.value("cuda_graph_tokens"));
   const auto a_sequence = static_cast<int>(rules.value("cuda_graph_tokens_per_sequence"));
   const int usual = std::min(a_sequence * std::min(plan.micro_batching.max_num_seqs, largest), largest);
   const int wanted = is_gpt_oss(plan) ? static_cast<int>(rules.value("gpt_oss_graph_tokens")) : usual;
   return std::min(wanted, std::max(usual, plan.micro_batching.max_num_batched_tokens));
+}
+
+/// Captured sizes of at most `tokens`, of those that the server is told or of its own.
+int sizes_until(const spec::Plan& plan, int tokens, const engines::MemoryRules& rules) {
+  const std::vector<int>& told = plan.engine.graphs.sizes;
+  if (told.empty()) return captured_sizes(tokens, static_cast<int>(rules.value("cuda_graph_eights_below")));
+  return static_cast<int>(std::upper_bound(told.begin(), told.end(), tokens) - told.begin());
 }
 
 }  // namespace
@@ -190,7 +208,7 @@ bool on_v2_runner(const spec::Plan& plan) {
   const bool hybrid = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
     return layer.attention.kind == AttentionKind::linear;
   });
-  const std::string version = plan.provenance.vllm.empty() ? engines::newest_vllm() : plan.provenance.vllm;
+  const std::string version = engines::version_or_newest(plan.provenance.vllm);
   const std::lock_guard lock(mutex);
   const auto [place, added] =
       known.try_emplace({version, plan.model.architecture, plan.model.dtype, experts, hybrid}, false);
@@ -228,8 +246,7 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules, plan.engine.block_size) > 0)
     return 0;
   const int largest = std::min(plan.micro_batching.max_num_seqs, graph_tokens(plan, rules));
-  const int sizes =
-      plan.engine.enforce_eager ? 1 : captured_sizes(largest, static_cast<int>(rules.value("cuda_graph_eights_below")));
+  const int sizes = spec::captures_graphs(plan.engine) ? sizes_until(plan, largest, rules) : 1;
   return bytes(rules.value("flashinfer_workspace_bytes") + sizes * rules.value("flashinfer_size_bytes"));
 }
 
@@ -246,6 +263,7 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
   ActivationMemory out;
   const double workspace = library_workspace(plan, stage, rules) + indexer_rows_bytes(plan, stage, rules);
   out.forward_bytes = bytes(forward + buffers + workspace);
+  out.state_bytes = states_bytes(plan, stage, rules);
   double peak = forward, kept = 0;
   if (runs_tower(plan, stage)) {
     const engines::EncoderLoad load = engines::encoder_load(plan);
@@ -275,22 +293,23 @@ ActivationMemory activation_memory(const spec::Plan& plan, const spec::Stage& st
 
 int captured_sizes(int largest, int eights_below) {
   int sizes = 0;
-  for (int size = 1; size <= largest; size += size < 4 ? size : size < 8 ? 4 : size < eights_below ? 8 : 16) ++sizes;
+  for (int size = 1; size <= largest; size = engines::next_captured(size, eights_below)) ++sizes;
   return sizes;
 }
 
 std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
-  if (plan.engine.enforce_eager) return 0;
+  if (!spec::captures_graphs(plan.engine)) return 0;
   const int tokens = graph_tokens(plan, rules);
-  const auto eights = static_cast<int>(rules.value("cuda_graph_eights_below"));
-  std::int64_t graphs = captured_sizes(tokens, eights);
-  if (rules.value("cuda_graph_modes") > 1)
-    graphs += captured_sizes(std::min(plan.micro_batching.max_num_seqs, tokens), eights);
+  const std::string& mode = plan.engine.graphs.mode;
+  const bool decodes_alone = mode == "FULL_DECODE_ONLY";
+  const bool twice = mode.empty() ? rules.value("cuda_graph_modes") > 1 : mode == "FULL_AND_PIECEWISE";
+  std::int64_t graphs = decodes_alone ? 0 : sizes_until(plan, tokens, rules);
+  if (decodes_alone || twice) graphs += sizes_until(plan, std::min(plan.micro_batching.max_num_seqs, tokens), rules);
   return graphs * (stage.end_layer - stage.first_layer);
 }
 
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
-  if (plan.engine.enforce_eager) return 0;
+  if (!spec::captures_graphs(plan.engine)) return 0;
   const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes") +
                           rules.value("cuda_graph_driver_bytes") + collective_graph_bytes(plan, stage, rules);
   // Model runner V2 captures all that it estimates.

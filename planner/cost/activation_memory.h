@@ -8,8 +8,9 @@
 //     mla       the workspace of prefill: up to 0.7 W e ((q / t) ((n + v) + (n + r)) + c + r), nothing where the
 //     profile
 //               run passes attention by (0.8 to 0.10), since 0.11 W e (q / t) (n + v),
-//               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block), with the block that
-//               the layers with a state make of it: 3,776 tokens of Kimi-Linear in fp8, 59 GiB with 1,024 sequences
+//               W = max(min(max(8 max_model_len, 4 max_num_seqs block), 64 Ki), max_num_seqs block), with the block
+//               that the layers with a state make of it: 3,776 tokens of Kimi-Linear in fp8, 59 GiB with 1,024
+//               sequences
 //     linear    (2 (2 K + 2 V) + V) / t              K, V = key and value width
 //     dense     3 i / t                              gate and up, their product (2 i / t without a gate)
 //     experts   min(T, chunk) n (max(2 i / t, h) + i / t) / T + 2 experts, n experts a token, i undivided when whole
@@ -31,8 +32,9 @@
 //   idle      all of these but what start-up runs after KV is allocated: the largest captured size, the sampler
 //   graphs    pool + layers * sizes * bytes; sizes 1, 2, 4, 8, 16, ... 248, 256, 272, ... (before 0.12 eights all the
 //             way) up to min(2 max_num_seqs, 512), V0 up to max_num_seqs, V1 before 0.10 up to 512 (gpt-oss: 1,024),
-//             decode sizes up to max_num_seqs a second time; none with enforce_eager. Where the budget loses them it
-//             loses an estimate made before capture, which is larger
+//             decode sizes up to max_num_seqs a second time; none with enforce_eager. Sizes and modes that the server
+//             is told stand instead. Where the budget loses them it loses an estimate made before capture, which is
+//             larger
 // Source: vllm/v1/worker/gpu_model_runner.py (profile_run) and the layers at 017e9f4448; constants with their versions
 // and sources in planner/catalog/data/memory.json.
 #pragma once
@@ -48,6 +50,7 @@ namespace ppplan::cost {
 struct ActivationMemory {
   std::int64_t forward_bytes = 0;
   std::int64_t encoder_bytes = 0;      // beyond the forward pass
+  std::int64_t state_bytes = 0;        // of engine V0: states of max_num_seqs sequences, which stay
   std::int64_t sampler_bytes = 0;      // beyond both
   std::int64_t sampler_run_bytes = 0;  // of the sampler's run alone
   std::int64_t warm_up_bytes = 0;      // of model runner V2's warm-up, beyond all that the profile run frees
@@ -72,7 +75,7 @@ bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);
 /// An estimate of CUDA graphs is taken off the budget: since 0.21, by model runner V2 since 0.29 (0 before).
 bool graphs_in_budget(const spec::Plan& plan);
-/// Layers of the stage times captured graphs, over all sizes and modes; 0 with enforce_eager.
+/// Layers of the stage times captured graphs, over all sizes and modes; 0 where none are captured.
 std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 /// Captured batch sizes up to `largest`, in steps of 8 below `eights_below` and of 16 from there.

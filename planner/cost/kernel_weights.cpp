@@ -51,18 +51,19 @@ Held held(const spec::Plan& plan, const spec::FeedForward& f) {
 double expert_bytes(const spec::Plan& plan, const spec::FeedForward& f, const spec::Device& device) {
   if (plan.model.expert_dtype != spec::DType::mxfp4 || f.kind != spec::FeedForwardKind::moe) return 0;
   constexpr double elements_a_scale = 32;
-  const engines::ExpertKernel kernel = engines::mxfp4_kernel(device, plan.provenance.vllm);
+  const engines::ExpertKernel kernel = engines::mxfp4_kernel(device, plan.provenance.vllm, plan.engine.moe_backend);
   const Held here = held(plan, f);
-  const double hidden = rounded_up(plan.model.hidden, kernel.hidden_multiple);
+  const double columns = spec::expert_hidden(plan.model, f);
+  const double hidden = rounded_up(columns, kernel.hidden_multiple);
   const double width = rounded_up(here.width, kernel.width_multiple);
-  double one = 3 * (hidden * width - plan.model.hidden * here.width) * spec::bytes_per_element(spec::DType::mxfp4);
+  double one = 3 * (hidden * width - columns * here.width) * spec::bytes_per_element(spec::DType::mxfp4);
   if (kernel.scale_rows_multiple > 0)
     one += (rounded_up(2 * width, kernel.scale_rows_multiple) * hidden +
             rounded_up(hidden, kernel.scale_rows_multiple) * width) /
            elements_a_scale;
   if (f.expert_bias)
     one += (2 * width + hidden) * kernel.bias_bytes -
-           (2 * here.width + plan.model.hidden) * spec::bytes_per_element(plan.model.activation_dtype);
+           (2 * here.width + columns) * spec::bytes_per_element(plan.model.activation_dtype);
   return here.experts * std::max(0.0, one);
 }
 

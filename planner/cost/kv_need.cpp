@@ -16,13 +16,32 @@ std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, con
                            engines::first_group_blocks(layout, tokens, batch, in_flight));
 }
 
+namespace {
+
+/// Graphs of decode steps take the states from their blocks; other graphs leave attention out.
+bool captures_decodes(const spec::EngineSettings& engine) {
+  return spec::captures_graphs(engine) && engine.graphs.mode != "PIECEWISE";
+}
+
+/// Sequences that must have a block each.
+std::int64_t sequences_checked(const spec::Plan& plan) {
+  constexpr double all = 1;
+  const engines::MemoryRules& rules = engines::memory_rules(plan);
+  if (!rules.is("kv_states_checked")) return 0;
+  const int sequences = plan.micro_batching.max_num_seqs;
+  if (rules.value("kv_states_checked") == all) return sequences;
+  const std::vector<int>& told = plan.engine.graphs.sizes;
+  return std::min(sequences, told.empty() ? static_cast<int>(rules.value("cuda_graph_tokens")) : told.back());
+}
+
+}  // namespace
+
 std::int64_t states_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout) {
   const bool kept = std::any_of(layout.groups.begin(), layout.groups.end(), [](const engines::KvGroup& group) {
     return group.kind == spec::AttentionKind::linear;
   });
-  if (!kept || plan.engine.enforce_eager || plan.engine.draft) return 0;
-  if (!engines::memory_rules(plan).is("kv_states_checked")) return 0;
-  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) * plan.micro_batching.max_num_seqs;
+  if (!kept || !captures_decodes(plan.engine) || plan.engine.draft) return 0;
+  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) * sequences_checked(plan);
 }
 
 std::int64_t least_kv_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,

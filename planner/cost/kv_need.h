@@ -2,9 +2,10 @@
 //
 //   request   blocks of one request of max_model_len tokens, of the stage's own layers; in 0.14 and 0.15 of the whole
 //             model's on every stage                                      (memory.json, kv_check_whole_model)
-//   states    since 0.20, where layers keep a state and graphs are captured: one block for each of max_num_seqs
-//             sequences (kv_states_checked). Not asked for with speculation, where the attention's kernel decides
-//             whether full graphs are captured (config/compilation.py, resolve_cudagraph_mode_and_sizes)
+//   states    where layers keep a state and graphs of decode steps are captured: since 0.20 one block for each of
+//             max_num_seqs sequences, from 0.11 to 0.17 for each of the largest captured size (kv_states_checked). Not
+//             asked for with speculation, where the attention's kernel decides whether full graphs are captured
+//             (config/compilation.py, resolve_cudagraph_mode_and_sizes)
 #pragma once
 
 #include <cstdint>

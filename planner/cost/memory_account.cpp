@@ -63,6 +63,7 @@ void add_weights(const spec::Plan& plan, const spec::Stage& stage, spec::StageMe
   const std::int64_t embedding = share(plan, spec::embedding_bytes(plan.model));
   const std::int64_t head = share(plan, spec::head_bytes(plan.model));
   memory.weights_bytes = layers_weights(plan, stage);
+  memory.weights_bytes -= std::min(memory.weights_bytes, plan.engine.cpu_offload_bytes);
   if (stage.embedding) memory.embedding_bytes = embedding;
   if (stage.head && !(plan.model.tied_embedding && stage.embedding)) memory.head_bytes = head;
   if (stage.tower && !engines::leaves_tower_out(plan)) {
@@ -262,7 +263,7 @@ std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, con
 
 engines::KvLayout kv_layout(const spec::Plan& plan) {
   return engines::kv_layout(plan.model, plan.parallel.tp, plan.engine.block_size, plan.parallel.pp, plan.engine.draft,
-                            plan.provenance.vllm);
+                            engines::memory_rules(plan));
 }
 
 int kv_end(const spec::Plan& plan, const spec::Stage& stage) {
@@ -278,7 +279,7 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   const ActivationMemory activation = activation_memory(plan, stage, rules, block);
   spec::StageMemory memory;
   add_weights(plan, stage, memory);
-  memory.activation_bytes = activation.forward_bytes + activation.encoder_bytes;
+  memory.activation_bytes = activation.forward_bytes + activation.encoder_bytes + activation.state_bytes;
   memory.sampler_bytes = activation.sampler_bytes;
   const Beside more = host ? Beside{} : beside(plan, stage, activation, rules, block);
   const bool in_budget = graphs_in_budget(plan);

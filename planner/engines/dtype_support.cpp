@@ -127,14 +127,14 @@ DtypeSupport support(const std::string& table, const std::string& what, spec::DT
   if (device.compute_capability <= 0)
     return {Kind::unknown, "the compute capability of " + device.name +
                                " is not known, so that nothing is said about " + format + " (--gpu-spec cc=8.9)"};
-  const std::string version = vllm.empty() ? newest_vllm() : vllm;
+  const std::string version = version_or_newest(vllm);
   return cuda_support(catalog::dtypes().root().at(table), format + " " + what, format, device, version);
 }
 
 }  // namespace
 
 bool built_for(const spec::Device& device, const std::string& vllm) {
-  const std::string version = vllm.empty() ? newest_vllm() : vllm;
+  const std::string version = version_or_newest(vllm);
   return !card_too_new(device, version, vllm_version(version));
 }
 
@@ -147,7 +147,7 @@ DtypeSupport kv_dtype_support(const spec::Device& device, spec::DType dtype, con
 }
 
 bool falls_back_to_fp16(const std::string& vllm_version) {
-  const std::string version = vllm_version.empty() ? newest_vllm() : vllm_version;
+  const std::string version = version_or_newest(vllm_version);
   const Node since = catalog::dtypes().root().at("bf16_falls_back").at("since");
   return engines::vllm_version(version) >= engines::vllm_version(since.text());
 }

@@ -5,6 +5,8 @@
 
 #include "planner/catalog/catalog.h"
 #include "planner/engines/memory_rules.h"
+#include "planner/engines/vllm_rules.h"
+#include "planner/engines/vllm_version.h"
 
 namespace ppplan::engines {
 namespace {
@@ -36,8 +38,19 @@ struct Item {
 
 bool may_come(const std::optional<int>& limit) { return limit.value_or(1) > 0; }
 
+/// What of a family was otherwise before a release: the first row that the plan's version lies before.
+std::optional<Node> older(const spec::Plan& plan, const Node& data) {
+  const auto rows = data.find("older");
+  if (!rows) return std::nullopt;
+  const VllmVersion version = vllm_version(version_or_newest(plan.provenance.vllm));
+  for (const Node& row : rows->items())
+    if (version < vllm_version(row.at("before").text())) return row;
+  return std::nullopt;
+}
+
 std::int64_t image_tokens(const spec::Plan& plan, const Node& data) {
-  const std::int64_t most = data.at("image_tokens").integer(1);
+  const auto once = older(plan, data);
+  const std::int64_t most = (once ? *once : data).at("image_tokens").integer(1);
   const auto pixels = data.find("pixels_per_token");
   if (!pixels || !plan.engine.encoder.max_pixels) return most;
   return std::clamp<std::int64_t>(*plan.engine.encoder.max_pixels / pixels->integer(1), 1, most);
@@ -140,8 +153,9 @@ double tower_width(const spec::Plan& plan, const Node& data) {
 
 double patch_bytes(const spec::Plan& plan, const Node& data, const MemoryRules& rules) {
   const double width = tower_width(plan, data), element = spec::bytes_per_element(plan.model.activation_dtype);
-  const auto pixels = data.find("patch_elements");
-  return vectors(plan, data, rules) * width * element +
+  const auto pixels = data.find("patch_elements"), once = older(plan, data);
+  const auto scores = once ? once->find("score_bytes") : std::nullopt;
+  return vectors(plan, data, rules) * width * element + (scores ? scores->number(0) : 0) +
          (pixels ? pixels->number(1) * rules.value("encoder_input_bytes") : 0);
 }
 

@@ -21,7 +21,9 @@
 //   data parallel every rank works on its share of the items (--mm-encoder-tp-mode data)
 //   a patch       vectors of the tower's width that stand in memory at once and the pixels it was made of. Of towers
 //                 whose data states no vectors (Qwen's): residual and normed input 2, what attention makes of q, k and
-//                 v divided by ranks, and before 0.11.1 with several ranks q, k and v of all heads, gathered and copied
+//                 v divided by ranks, and before 0.11.1 with several ranks q, k and v of all heads, gathered and
+//                 copied. Attention that was computed step by step in a release ("older") has a score of every patch of
+//                 an image beside them
 // Source: vllm/v1/core/encoder_cache_manager.py, v1/worker/gpu_model_runner.py (profile_run, _get_mm_dummy_batch) and
 // models/qwen2_vl.py, qwen3_vl.py of v0.8.5, v0.9.2, at 80608ba5af (2025-09-30) and 017e9f4448 (2026-08-17); dimensions
 // in planner/catalog/data/architectures.json ("encoder").

@@ -28,18 +28,30 @@ ExpertKernel kernel_of(const Node& row) {
   return out;
 }
 
-}  // namespace
+bool is_chosen_for(const Node& row, const spec::Device& device) {
+  return capability(row, "from", 0) <= device.compute_capability &&
+         device.compute_capability < capability(row, "below", std::numeric_limits<int>::max());
+}
 
-ExpertKernel mxfp4_kernel(const spec::Device& device, const std::string& text) {
-  const VllmVersion version = vllm_version(text.empty() ? newest_vllm() : text);
+/// The newest row until `version` of those that `fits` takes, the later of equals.
+template <typename Fits>
+std::optional<Node> newest_row(const VllmVersion& version, const Fits& fits) {
   std::optional<Node> best;
   for (const Node& row : catalog::dtypes().root().at("mxfp4_kernels").items()) {
-    const bool fits = capability(row, "from", 0) <= device.compute_capability &&
-                      device.compute_capability < capability(row, "below", std::numeric_limits<int>::max()) &&
-                      vllm_version(row.at("since").text()) <= version;
-    if (fits && (!best || vllm_version(best->at("since").text()) <= vllm_version(row.at("since").text()))) best = row;
+    const VllmVersion since = vllm_version(row.at("since").text());
+    if (since <= version && fits(row) && (!best || vllm_version(best->at("since").text()) <= since)) best = row;
   }
-  return best ? kernel_of(*best) : ExpertKernel{};
+  return best;
+}
+
+}  // namespace
+
+ExpertKernel mxfp4_kernel(const spec::Device& device, const std::string& text, const std::string& backend) {
+  const VllmVersion version = vllm_version(version_or_newest(text));
+  const auto asked = [&](const Node& row) { return backend.find(row.at("kernel").text()) != std::string::npos; };
+  std::optional<Node> row = newest_row(version, asked);
+  if (!row) row = newest_row(version, [&](const Node& own) { return is_chosen_for(own, device); });
+  return row ? kernel_of(*row) : ExpertKernel{};
 }
 
 }  // namespace ppplan::engines

@@ -18,8 +18,9 @@ struct ExpertKernel {
   bool operator==(const ExpertKernel&) const = default;
 };
 
-/// For `device` under a version; "" = newest. A card of unknown compute capability counts as the oldest. Throws
-/// InputError for a version that is none.
-ExpertKernel mxfp4_kernel(const spec::Device& device, const std::string& vllm_version);
+/// For `device` under a version; "" = newest. A card of unknown compute capability counts as the oldest. `backend`
+/// (--moe-backend) chooses a kernel whose name it holds, whatever the card; one that the table doesn't know leaves the
+/// choice to vLLM. Throws InputError for a version that is none.
+ExpertKernel mxfp4_kernel(const spec::Device& device, const std::string& vllm_version, const std::string& backend = {});
 
 }  // namespace ppplan::engines

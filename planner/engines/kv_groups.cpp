@@ -28,10 +28,12 @@ struct Bucket {
   std::vector<int> layers;
 };
 
-bool keeps(const spec::Layer& layer) {
+bool is_linear(const spec::Layer& layer) { return layer.attention.kind == AttentionKind::linear; }
+/// In the KV cache.
+bool keeps(const spec::Layer& layer, const MemoryRules& rules) {
+  if (is_linear(layer)) return rules.is("kv_states_paged");
   return layer.attention.kind != AttentionKind::none && !layer.attention.shares_kv;
 }
-bool is_linear(const spec::Layer& layer) { return layer.attention.kind == AttentionKind::linear; }
 
 struct Keeping {
   int tp = 1;
@@ -77,8 +79,11 @@ int hybrid_block_tokens(const spec::ModelSpec& model, const std::vector<spec::La
   std::int64_t token = 0;
   bool latent = false;
   for (const spec::Layer& layer : layers) {
-    if (is_linear(layer)) state = std::max(state, spec::state_bytes_per_sequence(model, layer, tp));
-    if (is_linear(layer) || !keeps(layer)) continue;
+    if (!keeps(layer, rules)) continue;
+    if (is_linear(layer)) {
+      state = std::max(state, spec::state_bytes_per_sequence(model, layer, tp));
+      continue;
+    }
     const std::int64_t one = spec::kv_bytes_per_token(model, layer, tp);
     token = token == 0 ? one : std::min(token, one);
     latent = latent || layer.attention.kind == AttentionKind::mla;
@@ -187,8 +192,7 @@ int expanded_head_elements(const spec::ModelSpec& model, const spec::Attention& 
 }
 
 KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int stages, bool with_draft,
-                   const std::string& version) {
-  const MemoryRules& rules = memory_rules(version);
+                   const MemoryRules& rules) {
   const bool whole = !rules.is("kv_groups") || (stages > 1 && !rules.is("kv_groups_over_stages"));
   const std::vector<spec::Layer> layers = all_layers(model, with_draft);
   KvLayout layout;
@@ -201,7 +205,7 @@ KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int s
   const int block = hybrid_block_tokens(model, layers, tp, block_tokens, rules);
   std::vector<Kept> kept;
   for (const spec::Layer& layer : layers)
-    kept.push_back(keeps(layer) ? kept_by(model, layer, {tp, block, whole}, rules) : Kept{.page_bytes = 0});
+    kept.push_back(keeps(layer, rules) ? kept_by(model, layer, {tp, block, whole}, rules) : Kept{.page_bytes = 0});
   fill_groups(layout, kept, rules.value("kv_even_groups"));
   for (const Kept& it : kept) layout.page_bytes.push_back(it.page_bytes);
   return layout;

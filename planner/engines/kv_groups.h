@@ -12,7 +12,7 @@
 //     full             ceil(len / block)
 //     sliding window   ceil(min(window - 1 + tokens in flight, len) / block) + 1
 //     chunked          ceil(min(chunk + tokens in flight, len) / block)
-//     linear           1, its state
+//     linear           1, its state (engine V0 keeps states elsewhere: no page)
 // Pages of linear layers: attention's block grows in steps of 16 tokens (128 with latent attention) until its page
 // holds the state, whose page is padded to it.
 // Layers that share another's keys and values keep nothing. Compressed attention: kv_slabs.h.
@@ -63,7 +63,7 @@ int expanded_head_elements(const spec::ModelSpec& model, const spec::Attention& 
 /// `stages` decides whether the version groups at all; `with_draft` adds the draft layers. Throws InputError where vLLM
 /// could not make pages equal.
 KvLayout kv_layout(const spec::ModelSpec& model, int tp, int block_tokens, int stages, bool with_draft,
-                   const std::string& version);
+                   const MemoryRules& rules);
 
 /// Layers [first, end) of each group.
 std::vector<int> layers_per_group(const KvLayout& layout, int first, int end);

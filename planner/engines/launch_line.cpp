@@ -11,10 +11,10 @@ spec::Launch launch_line(const spec::Plan& plan) {
   spec::Launch launch;
   launch.env = engine_environment(plan);
   const std::vector<int> nodes = nodes_by_rank(plan);
-  if (nodes.size() == 1)
-    launch.env.merge(device_environment(plan, nodes.front()));
-  else
-    words.insert(words.end(), {"--distributed-executor-backend", "ray"});  // one line starts several nodes only so
+  if (nodes.size() == 1) launch.env.merge(device_environment(plan, nodes.front()));
+  // One line starts several nodes only so, and a pipeline on engine V1 where another executor leaves it to V0.
+  if (nodes.size() > 1 || (plan.engine.generation == "V1" && plan.parallel.pp > 1))
+    words.insert(words.end(), {"--distributed-executor-backend", "ray"});
   launch.command = shell_words(words);
   return launch;
 }

@@ -71,6 +71,26 @@ void add_encoder(Words& words, const spec::Plan& plan) {
     add(words, "--mm-processor-kwargs", "{\"max_pixels\":" + std::to_string(*encoder.max_pixels) + "}");
 }
 
+/// A word of its own before the flag had a --no- form.
+void add_chunks(Words& words, const spec::Plan& plan) {
+  if (*plan.engine.chunked_prefill)
+    words.push_back("--enable-chunked-prefill");
+  else if (vllm_version(plan_version(plan)) < vllm_version("0.8.5"))
+    words.push_back("--enable-chunked-prefill=False");
+  else
+    words.push_back("--no-enable-chunked-prefill");
+}
+
+/// The members have these names in every release that reads them.
+void add_graphs(Words& words, const spec::Plan& plan) {
+  const spec::GraphSettings& graphs = plan.engine.graphs;
+  if (graphs == spec::GraphSettings() || !exists(plan, "--compilation-config")) return;
+  input::Json config = input::Json::object();
+  if (!graphs.sizes.empty()) config["cudagraph_capture_sizes"] = graphs.sizes;
+  if (!graphs.mode.empty()) config["cudagraph_mode"] = graphs.mode;
+  add(words, "--compilation-config", config.dump());
+}
+
 void add_adapters(Words& words, const spec::Plan& plan) {
   const spec::AdapterSettings& adapters = plan.engine.adapters;
   if (adapters.count == 0) return;
@@ -87,6 +107,13 @@ void add_settings(Words& words, const spec::Plan& plan) {
   if (engine.kv_cache_memory_bytes && exists(plan, "--kv-cache-memory-bytes"))
     add(words, "--kv-cache-memory-bytes", *engine.kv_cache_memory_bytes);
   if (engine.expert_parallel && exists(plan, "--enable-expert-parallel")) words.push_back("--enable-expert-parallel");
+  if (engine.cpu_offload_bytes > 0)
+    add(words, "--cpu-offload-gb", number(static_cast<double>(engine.cpu_offload_bytes) / (1 << 30)));
+  if (engine.chunked_prefill) add_chunks(words, plan);
+  if (!engine.state_dtype.empty() && exists(plan, "--mamba-ssm-cache-dtype"))
+    add(words, "--mamba-ssm-cache-dtype", engine.state_dtype);
+  if (!engine.moe_backend.empty() && exists(plan, "--moe-backend")) add(words, "--moe-backend", engine.moe_backend);
+  add_graphs(words, plan);
   add_encoder(words, plan);
   add_adapters(words, plan);
   if (engine.draft && exists(plan, "--speculative-config"))
@@ -119,9 +146,7 @@ bool mixes_kinds(const spec::ClusterSpec& cluster, int node) {
 
 }  // namespace
 
-std::string plan_version(const spec::Plan& plan) {
-  return plan.provenance.vllm.empty() ? newest_vllm() : plan.provenance.vllm;
-}
+std::string plan_version(const spec::Plan& plan) { return version_or_newest(plan.provenance.vllm); }
 
 Words server_flags(const spec::Plan& plan) {
   Words words;

@@ -47,12 +47,12 @@ const MemoryRules& known_rules(const std::string& version, bool v0) {
 /// Asked for every stage of every partition, while the answer follows from little of the plan.
 bool on_v0(const spec::Plan& plan) {
   static std::mutex mutex;
-  static std::map<std::tuple<std::string, bool, int, std::string, spec::DType, std::string>, bool> known;
+  static std::map<std::tuple<std::string, bool, int, std::string, spec::DType, std::string, bool>, bool> known;
   const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
   const std::lock_guard lock(mutex);
   const auto [place, added] =
       known.try_emplace({plan.provenance.vllm, plan.parallel.pp > 1, capability, plan.engine.generation,
-                         plan.model.kv_dtype, plan.model.architecture},
+                         plan.model.kv_dtype, plan.model.architecture, spec::has_states(plan.model)},
                         false);
   if (added) place->second = engine_of(plan) == "V0";
   return place->second;

@@ -99,11 +99,8 @@ Warning whole_model_check(const spec::Plan& plan) {
 
 /// Blocks are the same on all stages, so those of the stage that has least.
 Warning few_states(const spec::Plan& plan) {
-  const auto& layers = plan.model.layers;
-  const bool keeps = std::any_of(layers.begin(), layers.end(), [](const spec::Layer& layer) {
-    return layer.attention.kind == spec::AttentionKind::linear;
-  });
-  if (!keeps || plan.engine.enforce_eager || plan.engine.draft || plan.stages.empty()) return std::nullopt;
+  if (!spec::has_states(plan.model) || !spec::captures_graphs(plan.engine) || plan.engine.draft || plan.stages.empty())
+    return std::nullopt;
   const auto least = std::min_element(plan.stages.begin(), plan.stages.end(), [](const auto& a, const auto& b) {
                        return a.kv_blocks < b.kv_blocks;
                      })->kv_blocks;
@@ -155,6 +152,12 @@ Warning stored_only(const spec::Plan& plan) {
   return std::nullopt;
 }
 
+Warning read_from_host(const spec::Plan& plan) {
+  if (plan.engine.cpu_offload_bytes == 0) return std::nullopt;
+  return "--cpu-offload-gb keeps weights in the host's memory, which every step reads over PCIe: the times do not "
+         "count that";
+}
+
 Warning past_the_table(const spec::Plan& plan) {
   const std::string sentence = version_warning(plan_version(plan));
   return sentence.empty() ? std::nullopt : Warning(sentence);
@@ -164,9 +167,10 @@ Warning past_the_table(const spec::Plan& plan) {
 
 std::vector<std::string> launch_warnings(const spec::Plan& plan) {
   std::vector<std::string> out;
-  for (const Warning& warning : {past_the_table(plan), few_sequences(plan), more_than_free(plan), high_share(plan),
-                                 asynchronous_on_v1(plan), cohorts(plan), whole_model_check(plan), few_states(plan),
-                                 speculation(plan), missing_flag(plan), stored_only(plan), other_split(plan)})
+  for (const Warning& warning :
+       {past_the_table(plan), few_sequences(plan), more_than_free(plan), high_share(plan), asynchronous_on_v1(plan),
+        cohorts(plan), whole_model_check(plan), few_states(plan), speculation(plan), read_from_host(plan),
+        missing_flag(plan), stored_only(plan), other_split(plan)})
     if (warning) out.push_back(*warning);
   return out;
 }

@@ -10,6 +10,7 @@
 #include "planner/engines/shell_text.h"
 #include "planner/engines/vllm_flags.h"
 #include "planner/engines/vllm_version.h"
+#include "planner/input/document.h"
 #include "planner/input/input_error.h"
 
 namespace ppplan::engines {
@@ -22,6 +23,7 @@ constexpr std::string_view api_server = "vllm.entrypoints.openai.api_server";
 constexpr std::string_view plain_server = "vllm.entrypoints.api_server";
 /// More words than any command line that people type.
 constexpr std::size_t most_words = 4096;
+constexpr std::size_t most_json = 4096;  // characters of one that is read; bounds how deep it nests
 constexpr int most_hints = 16;
 
 /// Modelled flags whose value is a whole number, or a share.
@@ -114,15 +116,38 @@ class FlagReader {
 
   /// -O3, -O.mode=3: spellings of vLLM's own parser.
   void optimization_level(const std::string& spelled, const std::optional<std::string>& value) {
-    out_.not_modelled.push_back(spelled + (value ? "=" + *value : ""));
+    if (spelled[2] == '.')
+      member_of_json("--compilation-config" + spelled.substr(2), value);
+    else
+      out_.flags.try_emplace("--compilation-config", spelled.substr(2));
   }
 
   /// --compilation-config.mode 3, --speculative-config.tokens+ 1: a member of a flag that takes JSON.
   bool member_of_json(const std::string& spelled, const std::optional<std::string>& value) {
     const std::size_t dot = spelled.find('.');
-    if (dot == std::string::npos || find_flag(spelled.substr(0, dot)) == nullptr) return false;
-    out_.not_modelled.push_back(spelled + " " + (value ? *value : next_value().value_or("")));
+    const VllmFlag* flag = dot == std::string::npos ? nullptr : find_flag(spelled.substr(0, dot));
+    if (flag == nullptr) return false;
+    const std::string text = value ? *value : next_value().value_or("");
+    const std::string member = spelled.substr(dot + 1);
+    const bool plain = !member.empty() && member.find_first_of(".+") == std::string::npos;
+    if (flag->modelled && plain)
+      out_.flags[flag->name] = with_member(out_.flags[flag->name], member, text);
+    else
+      out_.not_modelled.push_back(spelled + " " + text);
     return true;
+  }
+
+  /// `object` as JSON with one more member, whose name has underscores there; a value that is no JSON is a text.
+  static std::string with_member(const std::string& object, std::string member, const std::string& text) {
+    const auto parsed = [](const std::string& json) {
+      return input::Json::parse(json.size() <= most_json ? json : std::string(), nullptr, false);
+    };
+    input::Json out = parsed(object);
+    if (!out.is_object()) out = input::Json::object();
+    std::replace(member.begin(), member.end(), '-', '_');
+    const input::Json value = parsed(text);
+    out[member] = value.is_discarded() ? input::Json(text) : value;
+    return out.dump(-1, ' ', false, input::Json::error_handler_t::replace);
   }
 
   void known_flag(const VllmFlag& flag, const std::string& spelled, std::optional<std::string> value) {

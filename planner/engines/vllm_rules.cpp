@@ -37,17 +37,12 @@ Node class_of(const Node& classes, const spec::Device& device) {
 
 bool slides(const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::sliding_window; }
 
-bool is_hybrid(const spec::ModelSpec& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(),
-                     [](const spec::Layer& layer) { return layer.attention.kind == spec::AttentionKind::linear; });
-}
-
 bool on_v2_runner(const std::string& version, const spec::ModelSpec& model) {
   if (spec::is_quantized(model.dtype) && !vllm_rule(version, "v2_runner_quantized").boolean()) return false;
   for (const Node& entry : vllm_rule(version, "v2_runner").items()) {
     const std::string name = entry.text();
     if (name == model.architecture || name == "all" ||
-        (name == "dense" && !spec::has_experts(model) && !is_hybrid(model)))
+        (name == "dense" && !spec::has_experts(model) && !spec::has_states(model)))
       return true;
   }
   return false;
@@ -63,11 +58,15 @@ bool caches_latents(const std::string& version, const spec::ModelSpec& model) {
 
 bool takes_images(const spec::ModelSpec* model) { return model != nullptr && model->tower.parameters > 0; }
 
-/// Long prompts are cut into chunks there, but not where a sliding window, a tower or a cache of latents goes with them.
+/// Long prompts are cut into chunks there, but not where a sliding window, a tower or a cache of latents goes with
+/// them.
 bool v0_chunks(const std::string& version, const Node& rule, const ServedAs& served) {
+  if (served.chunked_prefill) return *served.chunked_prefill;
   if (served.max_model_len <= rule.at("chunked_prefill_above").count()) return false;
+  if (served.adapters && !rule.at("chunks_with_adapters").boolean()) return false;
   if (served.model == nullptr) return true;
-  if (takes_images(served.model) || caches_latents(version, *served.model)) return false;
+  if (spec::has_states(*served.model) || takes_images(served.model) || caches_latents(version, *served.model))
+    return false;
   return std::none_of(served.model->layers.begin(), served.model->layers.end(), slides);
 }
 
@@ -95,8 +94,9 @@ void set_v1_limits(VllmDefaults& out, const Node& classes, const spec::Device& d
   out.max_num_seqs = card_class.at("max_num_seqs").count();
 }
 
-/// Engine V1 has no file for it and leaves it to V0.
-bool is_left_to_v0(const spec::ModelSpec& model) {
+/// Engine V1 has no file for it and leaves it to V0, or serves it only where it is asked to.
+bool is_left_to_v0(const std::string& version, const spec::ModelSpec& model, const std::string& asked) {
+  if (asked.empty() && spec::has_states(model) && vllm_rule(version, "v0_states").boolean()) return true;
   const auto entry = catalog::architecture(model.architecture);
   const auto engine = entry ? entry->at("pipeline").find("engine") : std::nullopt;
   return engine && engine->text() == "V0";
@@ -112,6 +112,8 @@ std::vector<std::string> known_vllm() {
 
 std::string newest_vllm() { return catalog::vllm().root().at("known_until").text(); }
 
+std::string version_or_newest(const std::string& version) { return version.empty() ? newest_vllm() : version; }
+
 std::string latest_vllm_release() { return catalog::vllm().root().at("latest_release").text(); }
 
 VllmDefaults vllm_defaults(const std::string& version, const spec::Device& device, const ServedAs& served) {
@@ -124,7 +126,8 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
   out.cuda_graphs_in_budget = rule("cuda_graphs_in_budget").boolean();
   out.default_split = rule("partition").text();
   const bool fp8_kv = served.model != nullptr && served.model->kv_dtype == spec::DType::fp8;
-  const std::string generation = served.model != nullptr && is_left_to_v0(*served.model) ? "V0" : served.generation;
+  const bool left = served.model != nullptr && is_left_to_v0(version, *served.model, served.generation);
+  const std::string generation = left ? "V0" : served.generation;
   out.engine = engine_of(version, {served.stages, device.compute_capability, generation, fp8_kv});
   out.asynchronous = out.engine == "V1" && rule(served.stages > 1 ? "asynchronous_pipeline" : "asynchronous").boolean();
   const std::string own = served.model != nullptr ? default_runner(version, *served.model) : "V1";
@@ -146,13 +149,14 @@ std::string engine_of(const std::string& version, const EngineChoice& choice) {
     if (choice.capability < vllm_rule(version, "v0_below_compute_capability").count(0)) return "V0";
     if (choice.fp8_kv && has_v0 && !keeps_fp8(vllm_rule(version, "v1_fp8_kv_cards"), choice.capability)) return "V0";
   }
-  return vllm_rule(version, choice.stages > 1 ? "pipeline_engine" : "engine").text();
+  return vllm_rule(version, choice.stages > 1 && choice.generation != "V1" ? "pipeline_engine" : "engine").text();
 }
 
 std::string engine_of(const spec::Plan& plan) {
-  const std::string version = plan.provenance.vllm.empty() ? newest_vllm() : plan.provenance.vllm;
+  const std::string version = version_or_newest(plan.provenance.vllm);
   const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
-  const std::string generation = is_left_to_v0(plan.model) ? "V0" : plan.engine.generation;
+  const std::string& asked = plan.engine.generation;
+  const std::string generation = is_left_to_v0(version, plan.model, asked) ? "V0" : asked;
   return engine_of(version, {plan.parallel.pp, capability, generation, plan.model.kv_dtype == spec::DType::fp8});
 }
 

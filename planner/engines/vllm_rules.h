@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,10 +16,12 @@ namespace ppplan::engines {
 /// What a default may depend on beside release and card.
 struct ServedAs {
   int stages = 1;
-  int max_model_len = 8192;                // tokens; limits of the V0 engine follow it
-  const spec::ModelSpec* model = nullptr;  // for the model runner, and sliding windows on V0; not owned
-  std::string generation = {};             // "V0" when that engine is asked for
-  std::string runner = {};                 // of engine V1, when one is asked for
+  int max_model_len = 8192;                            // tokens; limits of the V0 engine follow it
+  const spec::ModelSpec* model = nullptr;              // for the model runner, and sliding windows on V0; not owned
+  std::string generation = {};                         // "V0" or "V1" when that engine is asked for
+  std::string runner = {};                             // of engine V1, when one is asked for
+  std::optional<bool> chunked_prefill = std::nullopt;  // of engine V0, when it is told
+  bool adapters = false;                               // the server keeps room for LoRA adapters
 };
 
 struct VllmDefaults {
@@ -40,6 +43,8 @@ struct VllmDefaults {
 
 /// Newest release whose source was read for the table; what the planner assumes when told none.
 std::string newest_vllm();
+/// `version` itself, or newest_vllm() where it is "".
+std::string version_or_newest(const std::string& version);
 /// Versions at which a rule changed, oldest first. The last may be newer than newest_vllm(): known from pull requests.
 std::vector<std::string> known_vllm();
 /// Newest release known to exist; its rules are those of known_vllm().back() as far as the table goes.
@@ -51,7 +56,7 @@ VllmDefaults vllm_defaults(const std::string& version, const spec::Device& devic
 struct EngineChoice {
   int stages = 1;
   int capability = 0;           // tenths of the cards' compute capability, 0 = not known
-  std::string generation = {};  // "V0" when that engine is asked for, "" = nothing is
+  std::string generation = {};  // "V0" or "V1" when that engine is asked for, "" = none is
   bool fp8_kv = false;          // V1 keeps keys and values in fp8 on some cards alone
 };
 /// "V0" or "V1".

@@ -28,7 +28,8 @@ spec::MicroBatching stated_setting(const Question& question, const spec::Paralle
   spec::MicroBatching setting = pipeline_depth(question, parallel);
   const engines::VllmDefaults defaults = engines::vllm_defaults(
       question.vllm, request.cluster.devices[0],
-      {parallel.pp, question.max_model_len, &request.model, request.engine.generation, request.engine.runner});
+      {parallel.pp, question.max_model_len, &request.model, request.engine.generation, request.engine.runner,
+       request.engine.chunked_prefill, request.engine.adapters.count > 0});
   setting.max_num_seqs = request.max_num_seqs.value_or(defaults.max_num_seqs);
   const long long most = 1LL * setting.max_num_seqs * question.max_model_len;
   setting.max_num_batched_tokens = request.max_num_batched_tokens.value_or(

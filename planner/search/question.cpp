@@ -103,8 +103,7 @@ Question question_of(const Request& request, cost::CostBook& book) {
   const int devices = static_cast<int>(request.cluster.devices.size());
   check_partition(request, layers);
   check_parallel(request, layers, devices);
-  return {request, book,   request.vllm.empty() ? engines::newest_vllm() : request.vllm, max_model_len(request),
-          layers,  devices};
+  return {request, book, engines::version_or_newest(request.vllm), max_model_len(request), layers, devices};
 }
 
 }  // namespace ppplan::search

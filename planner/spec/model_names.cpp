@@ -50,8 +50,7 @@ std::vector<Node> entries() { return catalog::models().root().at("models").items
 
 CatalogModel model_of(const Node& entry, const Listed& listed) {
   CatalogModel out{entry, entry.at("config").json()};
-  if (const auto assumed = entry.find("assumed"))
-    out.notes.push_back(entry.at("id").text() + ": " + assumed->text());
+  if (const auto assumed = entry.find("assumed")) out.notes.push_back(entry.at("id").text() + ": " + assumed->text());
   if (!listed.variant) return out;
   const Node changes = listed.variant->at("config");
   for (const std::string& key : changes.keys()) put(out.config, key, changes.json().at(key));
@@ -221,6 +220,9 @@ std::optional<CatalogModel> catalog_model(const std::string& name) {
     // The same name in other letters is a slip of the keyboard, which a question answers better than a guess.
     if (lower(found->second) == lower(name)) return std::nullopt;
     found->first.notes.push_back(name + " as " + found->second + " (by its name)");
+    // Somebody else's checkpoint of that ending may be composed otherwise.
+    const auto row = quantization_of(name);
+    if (const auto wide = row ? row->find("wide_attention") : std::nullopt) found->first.wide_attention = wide->text();
     return std::move(found->first);
   }
   const auto row = quantization_of(name);

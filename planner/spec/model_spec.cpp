@@ -91,10 +91,22 @@ void set_weight_dtype(ModelSpec& model, DType dtype) {
   model.quantization.clear();
 }
 
+void set_state_dtype(ModelSpec& model, DType dtype) {
+  for (auto* layers : {&model.layers, &model.draft_layers})
+    for (Layer& layer : *layers)
+      if (layer.attention.kind == AttentionKind::linear)
+        layer.attention.state_bytes_per_element = static_cast<int>(bytes_per_element(dtype));
+}
+
 bool has_experts(const Layer& layer) { return layer.feed_forward.kind == FeedForwardKind::moe; }
 
 bool has_experts(const ModelSpec& model) {
   return std::any_of(model.layers.begin(), model.layers.end(), [](const Layer& layer) { return has_experts(layer); });
+}
+
+bool has_states(const ModelSpec& model) {
+  return std::any_of(model.layers.begin(), model.layers.end(),
+                     [](const Layer& layer) { return layer.attention.kind == AttentionKind::linear; });
 }
 
 std::int64_t layer_table_parameters(const ModelSpec& model) {

@@ -166,6 +166,9 @@ struct ModelSpec {
 /// formats no longer counts.
 void set_weight_dtype(ModelSpec& model, DType dtype);
 
+/// Sets the format of the recurrent states that layers keep (what --mamba-ssm-cache-dtype does).
+void set_state_dtype(ModelSpec& model, DType dtype);
+
 /// How a part of a layer is divided over t tensor-parallel ranks: even, over whole KV heads (at least one a rank), not
 /// at all, or over experts (as even, or whole experts over all ranks of a stage with expert parallelism).
 enum class Division { even, kv_heads, whole, experts };
@@ -193,6 +196,8 @@ std::int64_t head_parameters(const ModelSpec& model);
 /// Its feed-forward block has experts; any layer's has.
 bool has_experts(const Layer& layer);
 bool has_experts(const ModelSpec& model);
+/// Some layers keep a state of fixed size per sequence.
+bool has_states(const ModelSpec& model);
 /// Matrices of a feed-forward block, or of each of its experts: 3, or 2 without a gate.
 int block_matrices(const FeedForward& block);
 /// Columns that its routed experts read and write.

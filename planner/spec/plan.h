@@ -77,20 +77,39 @@ struct AdapterSettings {
   bool operator==(const AdapterSettings&) const = default;
 };
 
+/// CUDA graphs, as cudagraph_capture_sizes and cudagraph_mode of vLLM's compilation config ask for them.
+struct GraphSettings {
+  std::vector<int> sizes = {};  // tokens of the captured batches, ascending; empty: the version's own
+  std::string mode = {};        // "NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE"; "" its own
+  bool operator==(const GraphSettings&) const = default;
+};
+
 /// What else the server is told, as vLLM's flags of the same names.
 struct EngineSettings {
   int block_size = 16;  // tokens
   bool enforce_eager = false;
   std::optional<std::int64_t> kv_cache_memory_bytes = std::nullopt;  // per worker, instead of what the budget leaves
+  std::int64_t cpu_offload_bytes = 0;                                // of each worker's layers, kept by the host
+  std::optional<bool> chunked_prefill = std::nullopt;                // of engine V0; unset: its own choice
   bool expert_parallel = false;
   bool draft = false;             // speculation with the model's own draft layers
   std::string quantization = {};  // "fp8": weights are converted when loaded; "" as the checkpoint is
-  std::string generation = {};    // "V0": vLLM's older engine is asked for where a version has both; "" its own choice
-  std::string runner = {};        // "V1" or "V2": the model runner that is asked for; "" the version's own choice
+  /// Engine of a version that has both: "V0" is asked for or forced by another flag, "V1" too (a pipeline of 0.8 with
+  /// Ray); "" its own choice.
+  std::string generation = {};
+  std::string runner = {};       // "V1" or "V2": the model runner that is asked for; "" the version's own choice
+  std::string state_dtype = {};  // --mamba-ssm-cache-dtype: "float32", "float16", ...; "" the model's own
+  std::string moe_backend = {};  // kernel of the experts that is asked for ("marlin"); "" the version's own choice
+  GraphSettings graphs = {};
   EncoderSettings encoder = {};
   AdapterSettings adapters = {};
   bool operator==(const EngineSettings&) const = default;
 };
+
+/// The server is not kept from capturing CUDA graphs.
+inline bool captures_graphs(const EngineSettings& engine) {
+  return !engine.enforce_eager && engine.graphs.mode != "NONE";
+}
 
 /// A difference that was measured between a real start-up and the estimate, in bytes of a worker's budget.
 struct Correction {

@@ -140,11 +140,17 @@ Json engine_json(const EngineSettings& engine) {
   out["block_size"] = engine.block_size;
   out["enforce_eager"] = engine.enforce_eager;
   if (engine.kv_cache_memory_bytes) out["kv_cache_memory_bytes"] = *engine.kv_cache_memory_bytes;
+  if (engine.cpu_offload_bytes > 0) out["cpu_offload_bytes"] = engine.cpu_offload_bytes;
+  if (engine.chunked_prefill) out["chunked_prefill"] = *engine.chunked_prefill;
+  if (!engine.state_dtype.empty()) out["state_dtype"] = engine.state_dtype;
   out["expert_parallel"] = engine.expert_parallel;
   out["draft"] = engine.draft;
   out["quantization"] = engine.quantization;
   if (!engine.generation.empty()) out["generation"] = engine.generation;
   if (!engine.runner.empty()) out["runner"] = engine.runner;
+  if (!engine.moe_backend.empty()) out["moe_backend"] = engine.moe_backend;
+  if (!engine.graphs.sizes.empty()) out["graph_sizes"] = engine.graphs.sizes;
+  if (!engine.graphs.mode.empty()) out["graph_mode"] = engine.graphs.mode;
   if (engine.encoder != EncoderSettings()) out["encoder"] = encoder_json(engine.encoder);
   if (engine.adapters.count > 0) out["adapters"] = adapters_json(engine.adapters);
   return out;

@@ -40,12 +40,6 @@ void set_stated(ModelSpec& model, const std::string& folder) {
   model.stated = std::move(weights.bytes);
 }
 
-/// Some layers keep a state of a sequence.
-bool has_states(const ModelSpec& model) {
-  return std::any_of(model.layers.begin(), model.layers.end(),
-                     [](const Layer& layer) { return layer.attention.kind == AttentionKind::linear; });
-}
-
 /// What the name leaves open of a quantized checkpoint's formats, and that it does.
 void doubt_attention(ModelSpec& model, const std::string& models) {
   const bool fits = models == "all" || (!models.empty() && has_states(model)) ||

@@ -238,16 +238,33 @@ AdapterSettings adapters_from(const Node& node) {
   return {number("count"), number("rank"), node.at("fully_sharded").boolean()};
 }
 
+GraphSettings graphs_from(const Node& node) {
+  constexpr int most = 1 << 20;
+  GraphSettings out;
+  if (const auto sizes = node.find("graph_sizes"))
+    for (const Node& size : sizes->items()) {
+      out.sizes.push_back(static_cast<int>(size.integer(1, most)));
+      if (out.sizes.size() > 1 && out.sizes.back() <= out.sizes.end()[-2]) size.fail("more than the size before it");
+    }
+  if (const auto mode = node.find("graph_mode")) out.mode = mode->text();
+  return out;
+}
+
 EngineSettings engine_from(const Node& node) {
   EngineSettings out;
   out.block_size = node.at("block_size").count();
   out.enforce_eager = node.at("enforce_eager").boolean();
   if (const auto bytes = node.find("kv_cache_memory_bytes")) out.kv_cache_memory_bytes = bytes->integer(1);
+  if (const auto bytes = node.find("cpu_offload_bytes")) out.cpu_offload_bytes = bytes->integer(1);
+  if (const auto chunked = node.find("chunked_prefill")) out.chunked_prefill = chunked->boolean();
+  if (const auto states = node.find("state_dtype")) out.state_dtype = states->text();
   out.expert_parallel = node.at("expert_parallel").boolean();
   out.draft = node.at("draft").boolean();
   out.quantization = node.at("quantization").text();
   if (const auto generation = node.find("generation")) out.generation = generation->text();
   if (const auto runner = node.find("runner")) out.runner = runner->text();
+  if (const auto backend = node.find("moe_backend")) out.moe_backend = backend->text();
+  out.graphs = graphs_from(node);
   if (const auto encoder = node.find("encoder")) out.encoder = encoder_from(*encoder);
   if (const auto adapters = node.find("adapters")) out.adapters = adapters_from(*adapters);
   return out;

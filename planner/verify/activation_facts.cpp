@@ -88,6 +88,15 @@ double indexer_rows(const PlanFacts& plan, const StageFacts& stage) {
   return memory_constant("indexer_contexts", plan) * most;
 }
 
+/// States that are no pages of the KV cache: of all sequences there may be.
+double kept_states(const PlanFacts& plan, const StageFacts& stage) {
+  if (memory_constant("kv_states_paged", plan) != 0) return 0;
+  double sum = 0;
+  for (auto l = static_cast<std::size_t>(stage.first_layer); l < static_cast<std::size_t>(stage.end_layer); ++l)
+    if (plan.model.layers[l].attention == "linear") sum += rank_state_bytes(plan.model.layers[l], plan.tp);
+  return sum * static_cast<double>(plan.max_num_seqs);
+}
+
 double widest_bytes(const PlanFacts& plan, const StageFacts& stage) {
   double elements = 0;
   const double workspace = workspace_tokens(plan);
@@ -154,7 +163,7 @@ ActivationFacts activation_facts(const PlanFacts& plan, const StageFacts& stage)
   const double peak =
       (residual + reduced) * hidden + (stage.first_layer == 0 ? 3 : 1) * own + widest_bytes(plan, stage);
   ActivationFacts out;
-  out.forward_bytes = peak + library_bytes(plan, stage) + indexer_rows(plan, stage);
+  out.forward_bytes = peak + library_bytes(plan, stage) + indexer_rows(plan, stage) + kept_states(plan, stage);
   if (stage.first_layer > 0)
     out.forward_bytes += constant("boundary_hidden_copies") / 2 * ((streams > 1 ? streams : 2) * hidden + own);
   out.compile_bytes = compiling(plan, stage, last ? std::max(peak, hidden + sampler_run(plan)) : peak);

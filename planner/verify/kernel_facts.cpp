@@ -60,12 +60,16 @@ int tenths(const Node& row, const char* key, int otherwise) {
   return found ? static_cast<int>(std::lround(10 * std::stod(found->text()))) : otherwise;
 }
 
+bool is_for(const Node& row, const KernelPlace& place, bool asked) {
+  if (asked) return place.moe_backend.find(row.at("kernel").text()) != std::string::npos;
+  return place.compute_capability >= tenths(row, "from", 0) && place.compute_capability < tenths(row, "below", 100'000);
+}
+
 /// The newest row that fits, the later of those of one age; nothing fits what is older than all.
-std::optional<Node> kernel_row(const KernelPlace& place) {
+std::optional<Node> kernel_row(const KernelPlace& place, bool asked) {
   std::optional<Node> best;
   for (const Node& row : catalog::dtypes().root().at("mxfp4_kernels").items()) {
-    if (place.compute_capability < tenths(row, "from", 0)) continue;
-    if (place.compute_capability >= tenths(row, "below", 100'000)) continue;
+    if (!is_for(row, place, asked)) continue;
     if (!is_until(row.at("since").text(), place.vllm)) continue;
     if (!best || is_until(best->at("since").text(), row.at("since").text())) best = row;
   }
@@ -73,13 +77,14 @@ std::optional<Node> kernel_row(const KernelPlace& place) {
 }
 
 double experts(const Node& model, const Node& block, const KernelPlace& place) {
-  const auto row = kernel_row(place);
+  auto row = place.moe_backend.empty() ? std::nullopt : kernel_row(place, true);
+  if (!row) row = kernel_row(place, false);
   if (!row || !model.find("expert_dtype") || model.at("expert_dtype").text() != "mxfp4") return 0;
   const double all = block.at("experts").number(1), whole = block.at("intermediate").number(1);
   const bool spread = place.expert_ranks > 0;
   const double held = spread ? std::ceil(all / static_cast<double>(place.expert_ranks)) : all;
   const double width = spread ? whole : whole / static_cast<double>(place.tp);
-  const double hidden = model.at("hidden").number(1);
+  const double hidden = expert_columns(block, model.at("hidden").number(1));
   const double h = up(hidden, row->at("hidden_multiple").number(1)), w = up(width, row->at("width_multiple").number(1));
   double one = 3 * (h * w - hidden * width) * (0.5 + 1.0 / 32);
   if (const double rows = row->at("scale_rows_multiple").number(0); rows > 0)

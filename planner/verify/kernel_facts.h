@@ -14,6 +14,7 @@ struct KernelPlace {
   std::int64_t expert_ranks = 0;        // over which whole experts are spread; 0 = each is divided over tp
   std::int64_t compute_capability = 0;  // 90 of a 9.0 card; 0 = not known
   std::string vllm;                     // "" = the newest
+  std::string moe_backend;              // kernel of the experts that is asked for, "" = none is
   double adapter_ranks = 0;             // LoRA: adapters of one batch times their rank
   bool divided_adapters = false;        // all their parts over tp
 };

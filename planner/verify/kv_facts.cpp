@@ -36,6 +36,7 @@ std::vector<LayerFacts> cached_layers(const PlanFacts& plan) {
 
 /// Beside layers with a state, attention's block must be large enough for its page to hold one.
 std::int64_t block_tokens(const PlanFacts& plan, const std::vector<LayerFacts>& layers) {
+  if (memory_constant("kv_states_paged", plan) == 0) return plan.block_tokens;
   std::int64_t state = 0, least = 0;
   const char* step_name = "kv_block_alignment_tokens";
   for (const LayerFacts& layer : layers) {
@@ -54,13 +55,14 @@ std::int64_t block_tokens(const PlanFacts& plan, const std::vector<LayerFacts>& 
 }
 
 std::vector<Kept> kept_by(const PlanFacts& plan) {
+  const bool paged = memory_constant("kv_states_paged", plan) != 0;
   const bool grouped = memory_constant(plan.pp > 1 ? "kv_groups_over_stages" : "kv_groups", plan) != 0;
   const std::vector<LayerFacts> layers = cached_layers(plan);
   const std::int64_t block = block_tokens(plan, layers);
   std::vector<Kept> out;
   for (const LayerFacts& layer : layers) {
     const bool local = layer.attention == "sliding_window" || layer.attention == "chunked";
-    if (layer.attention == "none" || layer.shares_kv)
+    if (layer.attention == "none" || layer.shares_kv || (layer.attention == "linear" && !paged))
       out.emplace_back("none", 0, block, 0);
     else if (layer.attention == "linear")
       out.emplace_back("linear", 0, block, std::llround(rank_state_bytes(layer, plan.tp)));
@@ -169,8 +171,11 @@ KvPool kv_pool(const PlanFacts& plan) {
     pool.checked_block_bytes = block_bytes(pool, kept, summed, 0, all);
   const bool stateful =
       std::any_of(pool.groups.begin(), pool.groups.end(), [](const auto& it) { return it.attention == "linear"; });
-  if (stateful && !plan.enforce_eager && !plan.draft && memory_constant("kv_states_checked", plan) != 0)
-    pool.states = plan.max_num_seqs;
+  const double checked = memory_constant("kv_states_checked", plan);
+  if (!stateful || !plan.captures_graphs() || plan.graph_mode == "PIECEWISE" || plan.draft || checked == 0) return pool;
+  const double largest =
+      plan.graph_sizes.empty() ? memory_constant("cuda_graph_tokens", plan) : plan.graph_sizes.back();
+  pool.states = checked == 1 ? plan.max_num_seqs : std::min(plan.max_num_seqs, static_cast<std::int64_t>(largest));
   return pool;
 }
 

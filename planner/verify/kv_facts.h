@@ -32,7 +32,7 @@ struct KvPool {
   std::int64_t tokens_in_flight = 0;
   bool counts_requests = true;
   std::int64_t checked_block_bytes = 0;  // of the whole model where the version checks that
-  std::int64_t states = 0;               // blocks that the capture of graphs asks for: max_num_seqs, or 0
+  std::int64_t states = 0;  // blocks that the capture of graphs asks for: of max_num_seqs, of captured sizes, or 0
 
  private:
   std::int64_t blocks_of(const Group& group, std::int64_t tokens) const;

@@ -31,6 +31,18 @@ bool is_quantized(const Node& model) {
   return model.find("dtype") && !whole.contains(model.at("dtype").text());
 }
 
+/// The version leaves models with states to engine V0.
+bool leaves_states(const std::string& version) {
+  const Node table = catalog::vllm().root();
+  const auto wanted = version_numbers(version.empty() ? table.at("known_until").text() : version);
+  bool out = false;
+  for (const Node& row : table.at("versions").items()) {
+    if (version_numbers(row.at("since").text()) > wanted) break;
+    if (const auto states = row.find("v0_states")) out = states->boolean();
+  }
+  return out;
+}
+
 }  // namespace
 
 bool runs_on_v2(const Node& model, const std::string& version) {
@@ -72,10 +84,12 @@ bool runs_on_v0(const std::string& version, const EngineFacts& asked) {
   }
   const bool narrow = asked.fp8_kv && asked.capability > 0 && !keeps_fp8.contains(asked.capability / 10);
   if (there && (asked.v0 || narrow)) return true;
-  return (asked.capability > 0 && asked.capability < below) || (asked.stages > 1 ? several : one) == "V0";
+  if (asked.capability > 0 && asked.capability < below) return true;
+  return (asked.stages > 1 && !asked.v1 ? several : one) == "V0";
 }
 
-bool is_left_to_v0(const Node& model) {
+bool is_left_to_v0(const Node& model, const std::string& version, const std::string& asked) {
+  if (asked.empty() && is_hybrid(model) && leaves_states(version)) return true;
   const auto name = model.find("architecture");
   const auto entry = name ? catalog::architecture(name->text()) : std::nullopt;
   const auto engine = entry ? entry->at("pipeline").find("engine") : std::nullopt;

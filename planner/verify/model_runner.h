@@ -17,9 +17,10 @@ struct EngineFacts {
   std::int64_t capability = 0;  // in tenths, 0 = not known
   bool v0 = false;              // engine V0 is asked for
   bool fp8_kv = false;
+  bool v1 = false;  // engine V1 is asked for
 };
-/// Of a model whose family engine V1 has no file for.
-bool is_left_to_v0(const input::Node& model);
+/// Of a model whose family engine V1 has no file for, or that keeps states which V1 serves only where it is `asked`.
+bool is_left_to_v0(const input::Node& model, const std::string& version, const std::string& asked);
 /// True when engine V0 serves, by itself or where it is asked for.
 bool runs_on_v0(const std::string& version, const EngineFacts& asked);
 

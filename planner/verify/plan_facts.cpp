@@ -120,6 +120,10 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
       plan.adapter_ranks = static_cast<double>(count(*adapters, "count") * count(*adapters, "rank"));
       plan.divided_adapters = adapters->at("fully_sharded").boolean();
     }
+    if (engine->find("cpu_offload_bytes")) plan.cpu_offload_bytes = engine->at("cpu_offload_bytes").number(0);
+    if (engine->find("graph_sizes")) plan.graph_sizes = numbers(engine->at("graph_sizes"));
+    if (const auto mode = engine->find("graph_mode")) plan.graph_mode = mode->text();
+    if (const auto backend = engine->find("moe_backend")) plan.moe_backend = backend->text();
     if (engine->find("kv_cache_memory_bytes")) plan.kv_cache_memory_bytes = bytes(*engine, "kv_cache_memory_bytes");
   }
   const auto list = inputs.find("corrections");
@@ -137,6 +141,7 @@ void read_kept(const Node& model, PlanFacts& plan) {
   plan.kept_bytes.clear();
   for (const StageFacts& stage : plan.stages) {
     KernelPlace place{plan.tp, plan.expert_parallel ? plan.tp * plan.dp : 0, 0, plan.vllm};
+    place.moe_backend = plan.moe_backend;
     place.adapter_ranks = plan.adapter_ranks;
     place.divided_adapters = plan.divided_adapters;
     if (plan.are_devices(stage))
@@ -172,8 +177,9 @@ void read_served(const Node& inputs, PlanFacts& plan) {
   plan.runner_v2 = runner.empty() ? runs_on_v2(inputs.at("model"), plan.vllm) : runner == "V2";
   const std::int64_t capability = plan.input_devices.empty() ? 0 : plan.input_devices.front().compute_capability;
   const bool fp8_kv = inputs.at("model").at("kv_dtype").text() == "fp8";
-  plan.v0 = runs_on_v0(plan.vllm,
-                       {plan.pp, capability, asked("generation") == "V0" || is_left_to_v0(inputs.at("model")), fp8_kv});
+  const bool left = is_left_to_v0(inputs.at("model"), plan.vllm, asked("generation"));
+  plan.v0 = runs_on_v0(plan.vllm, {plan.pp, capability, asked("generation") == "V0" || left, fp8_kv,
+                                   asked("generation") == "V1" && !left});
 }
 
 void read_inputs(const Node& inputs, PlanFacts& plan) {

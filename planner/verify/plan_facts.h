@@ -88,8 +88,12 @@ struct PlanFacts {
   double rotary_bytes = 0;                      // on every rank
   std::vector<WidthFacts> widths;               // [layer]
   double vocabulary = 0;
-  double element_bytes = 2;  // of an activation
+  double element_bytes = 2;         // of an activation
+  double cpu_offload_bytes = 0;     // of each rank's layers, that the host keeps
+  std::vector<double> graph_sizes;  // that the server is told to capture; empty: the version's own
+  std::string graph_mode;           // "" = the version's own
   bool enforce_eager = false, expert_parallel = false, draft = false;
+  std::string moe_backend;        // kernel of the experts that is asked for
   double adapter_ranks = 0;       // adapters of one batch times their rank
   bool divided_adapters = false;  // --fully-sharded-loras
   bool no_items = false;          // prompts bring neither images nor videos
@@ -99,6 +103,7 @@ struct PlanFacts {
   std::optional<FailureFacts> failure;
   std::int64_t longest_context = 0;
 
+  bool captures_graphs() const { return !enforce_eager && graph_mode != "NONE"; }
   /// Sequences per cohort and so on follow from the last batch when something is decoded.
   bool decodes() const { return output_tokens > 1 && !batches.empty(); }
   std::size_t prefill_batches() const { return batches.size() - (decodes() ? 1 : 0); }

@@ -59,7 +59,9 @@ Check weights_claim(const PlanFacts& plan) {
   // A byte of rounding per layer.
   return over_stages(plan, "weights are those of the stage's layers, from the model's dimensions",
                      [&](Claim& claim, const std::string& place, const StageFacts& stage) {
-                       claim.near(place, static_cast<double>(stage.weights_bytes), layer_bytes(plan, stage),
+                       const double loaded = layer_bytes(plan, stage);
+                       claim.near(place, static_cast<double>(stage.weights_bytes),
+                                  loaded - std::min(loaded, plan.cpu_offload_bytes),
                                   static_cast<double>(stage.end_layer - stage.first_layer + 1));
                      });
 }
@@ -107,18 +109,24 @@ double collective_most(const PlanFacts& plan) {
 double graph_bytes(const PlanFacts& plan, const StageFacts& stage, double collectives) {
   const auto rule = [&](const char* name) { return memory_constant(name, plan); };
   const auto first = static_cast<std::size_t>(stage.devices.front().front());
-  if (plan.enforce_eager || plan.input_devices[first].name == "cpu-core") return 0;
+  if (!plan.captures_graphs() || plan.input_devices[first].name == "cpu-core") return 0;
   const auto sequences = static_cast<double>(plan.max_num_seqs);
   const double wide = rule("cuda_graph_eights_below");
   double largest = std::min(rule("cuda_graph_tokens_per_sequence") * sequences, rule("cuda_graph_tokens"));
   if (plan.gpt_oss)
     largest =
         std::min(rule("gpt_oss_graph_tokens"), std::max(largest, static_cast<double>(plan.max_num_batched_tokens)));
-  const double again = rule("cuda_graph_modes") > 1 ? sizes_up_to(std::min(sequences, largest), wide) : 0;
+  const auto told = [&](double most) {
+    return static_cast<double>(std::ranges::count_if(plan.graph_sizes, [&](double size) { return size <= most; }));
+  };
+  const bool own = plan.graph_sizes.empty(), alone = plan.graph_mode == "FULL_DECODE_ONLY";
+  const bool both = plan.graph_mode.empty() ? rule("cuda_graph_modes") > 1 : plan.graph_mode == "FULL_AND_PIECEWISE";
+  const double mixed = own ? sizes_up_to(largest, wide) : static_cast<double>(plan.graph_sizes.size());
+  const double decodes = own ? sizes_up_to(std::min(sequences, largest), wide) : told(sequences);
   const auto layers = static_cast<double>(stage.end_layer - stage.first_layer);
   return rule("cuda_graph_base_bytes") +
          (graphs_in_budget(plan) && !plan.runner_v2 ? rule("cuda_graph_estimate_bytes") : 0) +
-         layers * (sizes_up_to(largest, wide) + again) *
+         layers * ((alone ? 0 : mixed) + (alone || both ? decodes : 0)) *
              (rule(plan.gpt_oss ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes") +
               rule("cuda_graph_driver_bytes") + collectives);
 }

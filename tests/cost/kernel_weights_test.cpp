@@ -56,6 +56,12 @@ TEST(KernelWeights, ExpertsOfGptOssByCardAndVersion) {
   EXPECT_EQ(beside(plan_of("openai/gpt-oss-20b", 1, "0.25", 90), 0), 32 * 2 * 3 * 2880);
 }
 
+TEST(KernelWeights, ExpertsOfTheKernelThatIsAskedFor) {
+  spec::Plan plan = plan_of("openai/gpt-oss-20b", 1, "0.25", 90);
+  plan.engine.moe_backend = "marlin";
+  EXPECT_EQ(beside(plan, 0), 32 * (3 * (3072LL * 2944 - 2880LL * 2880) * 17 / 32 + 2 * (2 * 64 + 192)));
+}
+
 TEST(KernelWeights, TheRotaryTableOfALongContext) {
   // Llama-4-Scout: 10,485,760 positions of 128 in bf16 are 2.5 GiB on every rank.
   spec::Plan plan;

@@ -5,7 +5,9 @@
 #include <cmath>
 #include <random>
 
+#include "planner/cost/activation_memory.h"
 #include "planner/cost/assess.h"
+#include "planner/spec/read_model.h"
 #include "tests/cost/plan_for_test.h"
 
 namespace ppplan {
@@ -105,6 +107,49 @@ TEST(MemoryAccount, MoreMemoryNeverHoldsFewerTokens) {
       before = plan.predicted.kv_tokens;
     }
   }
+}
+
+TEST(MemoryAccount, TheHostKeepsWhatItIsAskedTo) {
+  spec::Plan plan = small_plan({3, 5});
+  plan.engine.cpu_offload_bytes = 4 * layer_bytes;
+  cost::assess_memory(plan);
+  EXPECT_EQ(plan.stages[0].memory.weights_bytes, 0);  // no more than there is
+  EXPECT_EQ(plan.stages[1].memory.weights_bytes, table_bytes + layer_bytes);
+}
+
+// Vllm issue 23230: 33.75 GiB in one piece for the recurrence of Nemotron-Nano-9B-v2's 27 layers in fp32, 256
+// sequences of 128 heads of 80 with states of 128: 27 * 256 * 128 * 80 * 128 * 4. Beside them the convolutions'.
+TEST(MemoryAccount, EngineV0KeepsStatesOfAllSequences) {
+  spec::Plan plan = small_plan({56});
+  plan.model = spec::read_model("nvidia/NVIDIA-Nemotron-Nano-9B-v2");
+  plan.provenance.vllm = "0.10.1";
+  plan.micro_batching.max_num_seqs = 256;
+  spec::set_state_dtype(plan.model, spec::DType::fp32);
+  const auto account = [&](const std::string& engine) {
+    plan.engine.generation = engine;
+    return cost::activation_memory(plan, plan.stages[0], engines::memory_rules(plan), 16).state_bytes;
+  };
+  EXPECT_EQ(account("V1"), 0);
+  const std::int64_t recurrence = 27LL * 256 * 128 * 80 * 128 * 4;
+  EXPECT_GE(account(""), recurrence);
+  EXPECT_LT(account(""), recurrence + gibi);
+}
+
+// With 0.12 and 256 sequences of its own: 51 sizes up to 512, and 35 of them up to 256 a second time.
+TEST(MemoryAccount, GraphsAreThoseThatTheServerIsTold) {
+  spec::Plan plan = small_plan({2, 3});
+  plan.provenance.vllm = "0.12";
+  plan.micro_batching.max_num_seqs = 256;
+  const auto graphs = [&](spec::GraphSettings told) {
+    plan.engine.graphs = std::move(told);
+    return cost::captured_layers(plan, plan.stages[1], engines::memory_rules(plan));
+  };
+  EXPECT_EQ(graphs({}), 3 * (51 + 35));
+  EXPECT_EQ(graphs({{}, "PIECEWISE"}), 3 * 51);
+  EXPECT_EQ(graphs({{}, "FULL_DECODE_ONLY"}), 3 * 35);
+  EXPECT_EQ(graphs({{}, "NONE"}), 0);
+  EXPECT_EQ(graphs({{1, 8, 512}, ""}), 3 * (3 + 2));
+  EXPECT_EQ(graphs({{1, 8, 512}, "FULL"}), 3 * 3);
 }
 
 TEST(MemoryAccount, HalfOfWhatCompilingTakesIsCountedAndDoubted) {

@@ -53,6 +53,16 @@ spec::Layer random_layer(Random& random) {
   return layer;
 }
 
+/// What a server may be told of its graphs.
+spec::GraphSettings random_graphs(Random& random) {
+  const char* modes[] = {"", "NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE"};
+  spec::GraphSettings out;
+  out.mode = modes[draw(random, 0, 5)];
+  int size = 0;
+  for (int sizes = draw(random, 0, 4); sizes > 0; --sizes) out.sizes.push_back(size += draw(random, 1, 200));
+  return out;
+}
+
 /// One to three kinds of layers that repeat, over one to four stages with tp 1, 2 or 4.
 spec::Plan random_plan(Random& random) {
   std::vector<int> partition;
@@ -66,6 +76,10 @@ spec::Plan random_plan(Random& random) {
   plan.micro_batching.max_num_seqs = 1 << draw(random, 0, 9);
   plan.micro_batching.max_num_batched_tokens = std::max(plan.micro_batching.max_num_seqs, 512 << draw(random, 0, 5));
   plan.engine.enforce_eager = draw(random, 0, 1) == 1;
+  plan.engine.graphs = random_graphs(random);
+  if (draw(random, 0, 5) == 0) plan.engine.cpu_offload_bytes = std::int64_t{1} << draw(random, 20, 30);
+  if (draw(random, 0, 3) == 0) plan.engine.generation = draw(random, 0, 1) == 0 ? "V0" : "V1";
+  if (draw(random, 0, 2) == 0) plan.engine.moe_backend = draw(random, 0, 1) == 0 ? "marlin" : "triton";
   plan.engine.expert_parallel = draw(random, 0, 3) == 0;
   if (draw(random, 0, 3) == 0)
     plan.engine.adapters = {draw(random, 1, 4), draw(random, 1, 64), draw(random, 0, 1) == 1};

@@ -114,6 +114,18 @@ TEST(EncoderBudget, OfLlamaVisionHasAnImageInEverySequence) {
   EXPECT_EQ(encoder_load(plan).bytes_per_patch, 33 * 1280 * 2);
 }
 
+TEST(EncoderBudget, OfMiniCpmHadOneSmallImageAndWholeScoresOnce) {
+  // 8,192 / 64 = 128 sequences bring an image of 64 queries, 1,024 patches each.
+  const EncoderLoad old = encoder_load(plan_of("MiniCPMV", "0.5.4", 8192, 8192));
+  const EncoderLoad later = encoder_load(plan_of("MiniCPMV", "0.6.4", 8192, 8192));
+  EXPECT_EQ(old.tokens, 128 * 64);
+  EXPECT_EQ(old.patches, 128 * 1024);
+  EXPECT_EQ(later.patches, old.patches);
+  // Scores of 16 heads to 1,024 patches, 8 bytes each.
+  EXPECT_EQ(old.bytes_per_patch - later.bytes_per_patch, 16 * 1024 * 8);
+  EXPECT_EQ(encoder_load(plan_of("MiniCPMV", "0.7", 8192, 8192)).tokens, 12 * 640);
+}
+
 TEST(EncoderBudget, LargeTowersOfAFamilyAreWider) {
   spec::Plan plan = plan_of("InternVLChatModel", "0.19", 8192, 8192);
   EXPECT_EQ(encoder_load(plan).bytes_per_patch, 11 * 1024 * 2);

@@ -63,7 +63,7 @@ TEST(KvGroupsGolden, EqualThoseOfVllmInEveryRow) {
   std::size_t rows = 0;
   for (const input::Node& row : document.root().items()) {
     SCOPED_TRACE(row.at("model").text());
-    const auto layout = engines::kv_layout(model_of(row), 1, 16, 2, false, "");
+    const auto layout = engines::kv_layout(model_of(row), 1, 16, 2, false, engines::memory_rules(""));
     const auto groups = row.at("groups").items();
     ASSERT_EQ(static_cast<std::int64_t>(layout.groups.size()), row.at("num_groups").integer());
     for (std::size_t g = 0; g < groups.size(); ++g) {

@@ -41,7 +41,7 @@ spec::ModelSpec model_of(std::vector<spec::Layer> layers) {
 }
 
 KvLayout layout_of(std::vector<spec::Layer> layers, int tp = 1, const std::string& version = "") {
-  return engines::kv_layout(model_of(std::move(layers)), tp, 16, 2, false, version);
+  return engines::kv_layout(model_of(std::move(layers)), tp, 16, 2, false, engines::memory_rules(version));
 }
 
 TEST(KvGroups, EqualLayersAreOneGroup) {
@@ -100,7 +100,7 @@ TEST(KvGroups, LatentsOfFourBitWeightsWereCachedAsHeadsBefore073) {
   spec::ModelSpec model = model_of({latent()});
   model.dtype = spec::DType::int4;
   const auto page = [&](const char* version) {
-    return engines::kv_layout(model, 2, 16, 2, false, version).page_bytes[0];
+    return engines::kv_layout(model, 2, 16, 2, false, engines::memory_rules(version)).page_bytes[0];
   };
   EXPECT_EQ(page("0.7.2"), 16 * 4 * 2 * 192 * 2);
   EXPECT_EQ(page("0.7.3"), 16 * 576 * 2);
@@ -147,7 +147,7 @@ TEST(KvGroups, LayersWithoutAttentionKeepNothing) {
 TEST(KvGroups, DraftLayersLieBehindTheModels) {
   spec::ModelSpec model = model_of({full(), full()});
   model.draft_layers = {full()};
-  const KvLayout layout = engines::kv_layout(model, 1, 16, 2, true, "");
+  const KvLayout layout = engines::kv_layout(model, 1, 16, 2, true, engines::memory_rules(""));
   EXPECT_EQ(engines::block_bytes(layout, 1, 3), 2 * 8192);
 }
 

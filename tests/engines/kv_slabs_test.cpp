@@ -9,7 +9,7 @@ namespace ppplan::engines {
 namespace {
 
 KvLayout layout_of(const char* model, const std::string& version, bool draft = false) {
-  return kv_layout(spec::read_model(model), 2, 16, 1, draft, version);
+  return kv_layout(spec::read_model(model), 2, 16, 1, draft, memory_rules(version));
 }
 
 /// vllm issue 54703 lists the groups of DeepSeek-V4-Flash with 0.28.1: layers, bytes of their pages, tokens a block.
@@ -65,7 +65,7 @@ TEST(KvSlabs, OfAStageAreThoseOfItsLayers) {
 }
 
 TEST(KvGroups, OfGemma4KeepNothingForLayersThatShare) {
-  const KvLayout layout = kv_layout(spec::read_model("gemma-4-e4b"), 1, 16, 1, false, "0.28");
+  const KvLayout layout = kv_layout(spec::read_model("gemma-4-e4b"), 1, 16, 1, false, memory_rules("0.28"));
   for (std::size_t l = 0; l < 42; ++l) EXPECT_EQ(layout.page_bytes[l] == 0, l >= 24) << l;
   // 20 layers with windows and 4 full ones keep their own: six groups of 4. Full layers keep 2 * 2 * 512 * 2 bytes a
   // token, the others half, so that their blocks have twice the tokens.
@@ -78,7 +78,7 @@ TEST(KvGroups, OfGemma4KeepNothingForLayersThatShare) {
 /// A bench of Gemma 4 E4B on an L4 with 0.28.0 (file id 68910250822): in 3.1 GiB 150,167 tokens at a context of 32,768
 /// and 186,796 at 131,072; in 5.97 GiB 288,826. All three follow from whole numbers of blocks of 256 KiB.
 TEST(KvGroups, OfGemma4HoldTheTokensThatAServerPrinted) {
-  const KvLayout layout = kv_layout(spec::read_model("gemma-4-e4b"), 1, 16, 1, false, "0.28");
+  const KvLayout layout = kv_layout(spec::read_model("gemma-4-e4b"), 1, 16, 1, false, memory_rules("0.28"));
   EXPECT_EQ(tokens_of(layout, 12708, 32768, 2048, 2), 150167);
   EXPECT_EQ(tokens_of(layout, 12708, 131072, 2048, 2), 186796);
   EXPECT_EQ(tokens_of(layout, 24442, 32768, 2048, 2), 288826);
@@ -91,7 +91,7 @@ TEST(KvGroups, OfGemma4HoldTheTokensThatAServerPrinted) {
 TEST(KvGroups, OfGemma4NeedForARequestWhatAServerAskedFor) {
   const spec::ModelSpec model = spec::read_model("gemma-4-31b");
   const auto gib = [&](const char* version, std::int64_t tokens) {
-    const KvLayout layout = kv_layout(model, 1, 16, 1, false, version);
+    const KvLayout layout = kv_layout(model, 1, 16, 1, false, memory_rules(version));
     return static_cast<double>(request_blocks(layout, tokens, 32768, 2) * block_bytes(layout, 0, 60)) / (1 << 30);
   };
   EXPECT_NEAR(gib("0.25.1", 262144), 45.79, 0.005);
@@ -103,11 +103,11 @@ TEST(KvGroups, OfGemma4NeedForARequestWhatAServerAskedFor) {
 /// States of 2,138,112 / 2 bytes lie in pages of latents: 1,152 bytes a token, in steps of 64 tokens, later of 128.
 TEST(KvGroups, OfKimiLinearHoldAStateInAPageOfLatents) {
   const spec::ModelSpec model = spec::read_model("kimi-linear");
-  const KvLayout layout = kv_layout(model, 2, 16, 1, false, "0.12");
+  const KvLayout layout = kv_layout(model, 2, 16, 1, false, memory_rules("0.12"));
   const std::int64_t state = 3 * 3 * 2048 * 2 + 16 * 128 * 128 * 4;
   const auto page = [&](std::int64_t step) { return (state + step * 1152 - 1) / (step * 1152) * step * 1152; };
   EXPECT_EQ(layout.page_bytes[0], page(64));
-  EXPECT_EQ(kv_layout(model, 2, 16, 1, false, "0.28").page_bytes[0], page(128));
+  EXPECT_EQ(kv_layout(model, 2, 16, 1, false, memory_rules("0.28")).page_bytes[0], page(128));
   EXPECT_EQ(layout.groups.size(), 4U) << "7 latent layers and 20 linear ones in groups of 7";
   // vllm issue 28228: 2.30 GiB are 75,840 tokens and 2.48 requests of 120,000.
   const std::int64_t blocks = blocks_in(layout, 0, 27, static_cast<std::int64_t>(2.295 * (1 << 30)));

@@ -93,12 +93,23 @@ TEST(ServeLine, NamesTheNearestKnownFlag) {
 
 TEST(ServeLine, ListsWhatIsNotModelled) {
   const ServeLine line = read(
-      "vllm serve m --speculative-config '{\"method\": \"ngram\"}' -O3 --compilation-config.mode 3 "
+      "vllm serve m --speculative-config '{\"method\": \"ngram\"}' --speculative-config.tokens 3 "
       "--trust-remote-code --served-model-name a b -pp 2");
   EXPECT_THAT(line.not_modelled,
-              ElementsAre("--speculative-config {\"method\": \"ngram\"}", "-O3", "--compilation-config.mode 3",
+              ElementsAre("--speculative-config {\"method\": \"ngram\"}", "--speculative-config.tokens 3",
                           "--trust-remote-code", "--served-model-name a"));
   EXPECT_EQ(line.flags.at("--pipeline-parallel-size"), "2");
+}
+
+TEST(ServeLine, JoinsMembersOfAFlagThatTakesJson) {
+  const auto config = [](const std::string& words) {
+    return read("vllm serve m " + words).flags.at("--compilation-config");
+  };
+  EXPECT_EQ(config("-O3"), "3");
+  EXPECT_EQ(config("-O.cudagraph_mode=NONE"), R"({"cudagraph_mode":"NONE"})");
+  EXPECT_EQ(config("-cc.level 0 --compilation-config.cudagraph-mode FULL"), R"({"level":0,"cudagraph_mode":"FULL"})");
+  EXPECT_EQ(config(R"(-cc '{"level": 3}' -cc.cudagraph_capture_sizes '[1, 8]')"),
+            R"({"level":3,"cudagraph_capture_sizes":[1,8]})");
 }
 
 TEST(ServeLine, ReadsHumanNumbers) {

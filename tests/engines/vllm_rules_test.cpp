@@ -36,6 +36,29 @@ TEST(VllmDefaults, UtilizationRoseWithGraphAccounting) {
   EXPECT_TRUE(vllm_defaults("0.33", card("l4")).cuda_graphs_in_budget);
 }
 
+TEST(VllmDefaults, OfV0CutLongPromptsAsTheyAreTold) {
+  const spec::ModelSpec model = spec::read_model("llama8b");
+  const auto batch = [&](ServedAs served) {
+    served.max_model_len = 65536;
+    served.model = &model;
+    return vllm_defaults("0.6.2", card("a100-80gb"), served).max_num_batched_tokens;
+  };
+  EXPECT_EQ(batch({}), 512);
+  EXPECT_EQ(batch({.chunked_prefill = false}), 65536);
+  EXPECT_EQ(batch({.adapters = true}), 65536);
+  EXPECT_EQ(batch({.chunked_prefill = true, .adapters = true}), 512);
+}
+
+TEST(VllmDefaults, LeaveModelsWithStatesToV0Before0_10_2) {
+  const spec::ModelSpec model = spec::read_model("nvidia/NVIDIA-Nemotron-Nano-9B-v2");
+  const auto engine = [&](const std::string& version, const std::string& asked) {
+    return vllm_defaults(version, card("l40s"), {.model = &model, .generation = asked}).engine;
+  };
+  EXPECT_EQ(engine("0.10.1", ""), "V0");
+  EXPECT_EQ(engine("0.10.1", "V1"), "V1");
+  EXPECT_EQ(engine("0.10.2", ""), "V1");
+}
+
 TEST(VllmDefaults, DependOnTheCardsMemory) {
   const auto tokens_and_seqs = [](const std::string& version, const std::string& name) {
     const VllmDefaults defaults = vllm_defaults(version, card(name));

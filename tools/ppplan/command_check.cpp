@@ -63,11 +63,11 @@ void refuse_unknown_path(const std::string& model) {
 
 /// What a pasted line says, and what of it has no effect here.
 void take_line(const Context& context, const CLI::App& command, Flags& flags) {
-  const std::string version = flags.input.vllm.empty() ? engines::newest_vllm() : flags.input.vllm;
+  const std::string version = engines::version_or_newest(flags.input.vllm);
   const engines::ServeLine line = engines::read_serve_line(flags.line, version);
   for (const std::string& warning : line.warnings) note(context, "warning: " + warning);
   for (const std::string& flag : line.not_modelled) note(context, "not modelled: " + flag);
-  prefill(command, told_by(line), flags.input);
+  prefill(command, told_by(line, flags.input.vllm), flags.input);
   flags.input.server_dtype = server_dtype(line);
   if (flags.input.model == line.model) refuse_unknown_path(line.model);
 }

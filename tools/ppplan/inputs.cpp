@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "planner/engines/dtype_support.h"
+#include "planner/engines/line_graphs.h"
 #include "planner/engines/vllm_rules.h"
 #include "planner/input/input_error.h"
 #include "planner/spec/model_names.h"
@@ -73,6 +74,8 @@ spec::ModelSpec model_of(const InputFlags& flags) {
   spec::ModelSpec model = spec::read_model(flags.model);
   if (!flags.dtype.empty()) set_dtype(model, flags);
   if (flags.kv_dtype != "auto") model.kv_dtype = dtype_of(flags.kv_dtype, "--kv-dtype");
+  if (flags.state_dtype != "auto")
+    spec::set_state_dtype(model, flags.state_dtype == "float32" ? spec::DType::fp32 : spec::DType::bf16);
   return model;
 }
 
@@ -106,7 +109,7 @@ double utilization_of(const InputFlags& flags, const spec::ClusterSpec& cluster)
                               fmt::format("{}", value));
     return value;
   }
-  const std::string version = flags.vllm.empty() ? engines::newest_vllm() : flags.vllm;
+  const std::string version = engines::version_or_newest(flags.vllm);
   return engines::vllm_defaults(version, cluster.devices.front()).gpu_memory_utilization;
 }
 
@@ -118,6 +121,15 @@ spec::AdapterSettings adapters_of(const InputFlags& flags) {
   return out;
 }
 
+/// Ascending, each size once.
+spec::GraphSettings graphs_of(const InputFlags& flags) {
+  spec::GraphSettings out = flags.graphs;
+  if (out.sizes.empty() && flags.largest_graph) out.sizes = engines::captured_batches(*flags.largest_graph, flags.vllm);
+  std::sort(out.sizes.begin(), out.sizes.end());
+  out.sizes.erase(std::unique(out.sizes.begin(), out.sizes.end()), out.sizes.end());
+  return out;
+}
+
 spec::EngineSettings engine_of(const InputFlags& flags) {
   spec::EngineSettings out;
   out.block_size = positive(flags.block_size, out.block_size, "--block-size");
@@ -126,7 +138,12 @@ spec::EngineSettings engine_of(const InputFlags& flags) {
   out.draft = flags.draft;
   out.generation = flags.generation;
   out.runner = flags.runner;
+  out.moe_backend = flags.moe_backend == "auto" ? "" : flags.moe_backend;
   if (flags.server_quantization == "bitsandbytes") out.quantization = flags.server_quantization;
+  out.graphs = graphs_of(flags);
+  out.cpu_offload_bytes = static_cast<std::int64_t>(flags.cpu_offload_gib * (1 << 30));
+  out.chunked_prefill = flags.chunked_prefill;
+  out.state_dtype = flags.state_dtype == "auto" ? "" : flags.state_dtype;
   out.encoder = flags.encoder;
   out.adapters = adapters_of(flags);
   if (!flags.kv_cache_memory_bytes.empty())
@@ -168,7 +185,7 @@ void refuse_bf16_of_server(const InputFlags& flags, const spec::ModelSpec& model
 /// Cards without bf16 get the model in fp16, as vLLM's message asks for.
 void to_fp16_where_needed(search::Request& request, const InputFlags& flags) {
   spec::ModelSpec& model = request.model;
-  const std::string version = flags.vllm.empty() ? engines::newest_vllm() : flags.vllm;
+  const std::string version = engines::version_or_newest(flags.vllm);
   for (const spec::Device& device : request.cluster.devices) {
     if (model.activation_dtype != spec::DType::bf16 || flags.dtype == "bf16") return;
     const auto support = engines::dtype_support(device, spec::DType::bf16, version);
@@ -237,11 +254,24 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
                  "share of the memory that the engine may use");
   app.add_option("--block-size", flags.block_size, "tokens of a KV block");
   app.add_flag("--enforce-eager", flags.enforce_eager, "no CUDA graphs");
+  app.add_option("--cudagraph-capture-sizes", flags.graphs.sizes, "tokens of the batches that graphs are captured of")
+      ->delimiter(',')
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--max-cudagraph-capture-size", flags.largest_graph, "tokens of the largest captured batch")
+      ->check(CLI::Range(1, 1 << 20));
+  app.add_option("--cudagraph-mode", flags.graphs.mode, "of vLLM's compilation config: NONE, PIECEWISE, ...")
+      ->check(CLI::IsMember({"NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE"}));
   app.add_option("--kv-cache-memory-bytes", flags.kv_cache_memory_bytes, "KV cache of every device, like 8GiB");
-  app.add_option("--vllm-engine", flags.generation, "V0: the older engine, as VLLM_USE_V1=0 asks for it")
-      ->check(CLI::IsMember({"V0"}));
+  app.add_option("--cpu-offload-gb", flags.cpu_offload_gib, "GiB of each device's weights that the host keeps")
+      ->check(CLI::Range(0, 1 << 20));
+  app.add_option("--chunked-prefill", flags.chunked_prefill, "true or false: whether engine V0 cuts long prompts");
+  app.add_option("--mamba-ssm-cache-dtype", flags.state_dtype, "of the states that recurrent layers keep")
+      ->check(CLI::IsMember({"auto", "float32", "float16", "bfloat16"}));
+  app.add_option("--vllm-engine", flags.generation, "V0 or V1 where a version has both, as VLLM_USE_V1 asks for it")
+      ->check(CLI::IsMember({"V0", "V1"}));
   app.add_option("--model-runner", flags.runner, "V1 or V2, as VLLM_USE_V2_MODEL_RUNNER asks for it")
       ->check(CLI::IsMember({"V1", "V2"}));
+  app.add_option("--moe-backend", flags.moe_backend, "kernel of the experts, as vLLM's flag names it: marlin, triton");
   app.add_option("--limit-images", flags.encoder.images, "images that a prompt may bring; 0 = none")
       ->check(CLI::NonNegativeNumber);
   app.add_option("--limit-videos", flags.encoder.videos, "videos that a prompt may bring; 0 = none")

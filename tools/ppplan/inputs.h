@@ -15,8 +15,8 @@ namespace ppplan::tools {
 struct InputFlags {
   std::string model;
   std::string dtype, kv_dtype = "auto";
-  bool dtype_is_converted = false;  // a server's --quantization: it converts whatever it loads
-  std::string server_quantization = {};  // what the server converts 16-bit weights with: "fp8", "bitsandbytes"
+  bool dtype_is_converted = false;          // a server's --quantization: it converts whatever it loads
+  std::string server_quantization = {};     // what the server converts 16-bit weights with: "fp8", "bitsandbytes"
   std::optional<std::string> server_dtype;  // of a pasted line, "auto" where it leaves it to vLLM
   spec::ClusterFlags cluster;
   std::vector<std::string> profiles;
@@ -31,11 +31,16 @@ struct InputFlags {
   std::optional<double> gpu_memory_utilization;
   std::optional<int> block_size;
   bool enforce_eager = false, expert_parallel = false, draft = false;
-  std::string generation, runner;  // of vLLM's engine and model runner, "" = its own choice
+  std::string generation, runner, moe_backend;  // vLLM's engine, model runner, kernel of experts; "" = its own choice
+  spec::GraphSettings graphs;
+  std::optional<int> largest_graph;
   spec::EncoderSettings encoder;
   spec::AdapterSettings adapters;
   bool lora = false;
   std::string kv_cache_memory_bytes;
+  double cpu_offload_gib = 0;
+  std::optional<bool> chunked_prefill;
+  std::string state_dtype = "auto";
   std::vector<std::string> calibrations;
 };
 

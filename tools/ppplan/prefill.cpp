@@ -3,6 +3,9 @@
 #include <cmath>
 #include <vector>
 
+#include "planner/engines/launch_words.h"
+#include "planner/engines/line_engine.h"
+#include "planner/engines/line_graphs.h"
 #include "planner/input/document.h"
 #include "planner/input/input_error.h"
 
@@ -22,6 +25,10 @@ constexpr std::pair<const char*, const char*> same[] = {
     {"--kv-cache-memory-bytes", "--kv-cache-memory-bytes"},
     {"--max-loras", "--max-loras"},
     {"--max-lora-rank", "--max-lora-rank"},
+    {"--moe-backend", "--moe-backend"},
+    {"--cpu-offload-gb", "--cpu-offload-gb"},
+    {"--enable-chunked-prefill", "--chunked-prefill"},
+    {"--mamba-ssm-cache-dtype", "--mamba-ssm-cache-dtype"},
 };
 
 constexpr std::pair<const char*, const char*> switches[] = {
@@ -151,7 +158,16 @@ void add_encoder(const engines::ServeLine& line, ToldFlags& out) {
   if (value_of(line, "--mm-encoder-tp-mode") == "data") out["--encoder-data-parallel"] = "";
 }
 
-ToldFlags told_by(const engines::ServeLine& line) {
+/// What the release decides of a line.
+void add_choices(const engines::ServeLine& line, const std::string& version, ToldFlags& out) {
+  if (const std::string engine = engines::engine_of_line(line, version); !engine.empty()) out["--vllm-engine"] = engine;
+  const engines::LineGraphs graphs = engines::graphs_of_line(line, version);
+  if (!graphs.mode.empty()) out["--cudagraph-mode"] = graphs.mode;
+  if (graphs.largest) out["--max-cudagraph-capture-size"] = std::to_string(*graphs.largest);
+  if (!graphs.sizes.empty()) out["--cudagraph-capture-sizes"] = engines::joined(graphs.sizes);
+}
+
+ToldFlags told_by(const engines::ServeLine& line, const std::string& version) {
   ToldFlags out;
   if (!line.model.empty()) out["--model"] = line.model;
   for (const auto& [theirs, ours] : same)
@@ -168,13 +184,15 @@ ToldFlags told_by(const engines::ServeLine& line) {
   add_encoder(line, out);
   add_context(line, out);
   if (value_of(line, "--speculative-config").find("mtp") != std::string::npos) out["--mtp"] = "";
-  if (env("VLLM_USE_V1") == "0") out["--vllm-engine"] = "V0";
+  if (env("VLLM_MXFP4_USE_MARLIN") == "1") out.try_emplace("--moe-backend", "marlin");
   if (env("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1") out["--allow-long-max-model-len"] = "";
   if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
     out["--model-runner"] = runner == "1" ? "V2" : "V1";
   if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
     out["--partition"] = partition->second;
-  if (const std::string version = engines::image_version(line.image); !version.empty()) out["--vllm"] = version;
+  const std::string release = engines::image_version(line.image);
+  if (!release.empty()) out["--vllm"] = release;
+  add_choices(line, !version.empty() || release.empty() ? version : release, out);
   return out;
 }
 

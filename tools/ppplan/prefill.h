@@ -16,8 +16,8 @@ using ToldFlags = std::map<std::string, std::string>;  // {"--tp", "4"}; "" for 
 /// InputError as the flags themselves do.
 void prefill(const CLI::App& command, const ToldFlags& told, InputFlags& into);
 
-/// A server's line in ppplan's own flags.
-ToldFlags told_by(const engines::ServeLine& line);
+/// A server's line in ppplan's own flags, for vLLM `version`; "" = that of the line's image, else the newest.
+ToldFlags told_by(const engines::ServeLine& line, const std::string& version);
 
 /// Its --dtype, of what is computed: "auto", "half", "bfloat16", ...
 std::string server_dtype(const engines::ServeLine& line);
