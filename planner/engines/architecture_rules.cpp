@@ -93,9 +93,13 @@ bool is_there(const std::string& where, const spec::ModelSpec& model, int stage,
 /// Versions whose model file, or list of models, has no pipeline for it, or that don't serve it at all.
 std::string refusal(const spec::ModelSpec& model, const std::string& version, int stages) {
   const auto rules = rules_of(model.architecture);
+  const VllmVersion asked = vllm_version(version);
+  const auto served = rules ? rules->find("served") : std::nullopt;
+  if (served && asked < vllm_version(served->at("since").text()))
+    return "vLLM " + version + " does not serve " + model.architecture + " yet; version " + served->at("since").text() +
+           " and later do (--vllm)";
   const auto list = rules ? rules->find("refused") : std::nullopt;
   if (!list) return "";
-  const VllmVersion asked = vllm_version(version);
   for (const Node& row : list->items()) {
     const auto before = row.find("before");
     const auto gone = row.find("gone");

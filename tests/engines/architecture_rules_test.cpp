@@ -64,6 +64,20 @@ TEST(PipelineFault, FollowsTheVersionsThatServeTheModel) {
   EXPECT_EQ(pipeline_fault(spec::read_model("baidu/ERNIE-4.5-300B-A47B-PT"), 2, "0.11.0"), "");
 }
 
+// Added in December 2025, the first release after that is 0.14; Aya Vision was served from 0.8.3 to 0.24.
+TEST(PipelineFault, NamesTheVersionsThatServeAModel) {
+  const spec::ModelSpec mimo = spec::read_model("XiaomiMiMo/MiMo-V2-Flash");
+  EXPECT_EQ(pipeline_fault(mimo, 1, "0.13.0"),
+            "vLLM 0.13.0 does not serve MiMoV2FlashForCausalLM yet; version 0.14 and later do (--vllm)");
+  EXPECT_NE(pipeline_fault(mimo, 2, "0.13.0"), "");
+  for (const int stages : {1, 2}) EXPECT_EQ(pipeline_fault(mimo, stages, "0.14"), "");
+  const spec::ModelSpec aya = spec::read_model("CohereLabs/aya-vision-8b");
+  EXPECT_NE(pipeline_fault(aya, 1, "0.8.2"), "");
+  EXPECT_EQ(pipeline_fault(aya, 1, "0.8.3"), "");
+  EXPECT_EQ(pipeline_fault(aya, 1, "0.24"), "");
+  EXPECT_NE(pipeline_fault(aya, 1, "0.25"), "");
+}
+
 TEST(PartitionFault, NemotronNeedsExpertsOnEveryStage) {
   const spec::ModelSpec model = spec::read_model("nemotron-3-nano");  // MEMEM*EM...: the first layer has none
   EXPECT_NE(partition_fault(model, {1, 51}), "");
