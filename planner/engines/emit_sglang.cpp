@@ -23,6 +23,7 @@ std::string sglang_flag(const std::string& vllm) {
                                                            {"--dtype", "--dtype"},
                                                            {"--kv-cache-dtype", "--kv-cache-dtype"},
                                                            {"--block-size", "--page-size"},
+                                                           {"--cpu-offload-gb", "--cpu-offload-gb"},
                                                            {"--enforce-eager", "--disable-cuda-graph"}};
   const auto found = flags.find(vllm);
   return found == flags.end() ? "" : found->second;
@@ -61,7 +62,7 @@ std::string notes(const Translation& translation) {
 
 NodeCommand sglang_node(const NodeCommand& vllm, const spec::Plan& plan, const Translation& translation) {
   NodeCommand out = vllm;
-  out.env.erase("VLLM_PP_LAYER_PARTITION");
+  std::erase_if(out.env, [](const auto& variable) { return variable.first.starts_with("VLLM_"); });
   if (plan.parallel.pp > 1) out.env["SGLANG_PP_LAYER_PARTITION"] = partition_text(plan.partition);
   out.words = {"python", "-m", "sglang.launch_server"};
   add(out.words, "--model-path", spec::served_name(plan.model.name));

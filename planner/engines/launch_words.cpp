@@ -81,13 +81,17 @@ void add_chunks(Words& words, const spec::Plan& plan) {
     words.push_back("--no-enable-chunked-prefill");
 }
 
-/// The members have these names in every release that reads them.
+/// Sizes have this name in every release that reads them; a mode had none of its own before 0.11, where a level below
+/// compiling captures nothing.
 void add_graphs(Words& words, const spec::Plan& plan) {
   const spec::GraphSettings& graphs = plan.engine.graphs;
   if (graphs == spec::GraphSettings() || !exists(plan, "--compilation-config")) return;
   input::Json config = input::Json::object();
   if (!graphs.sizes.empty()) config["cudagraph_capture_sizes"] = graphs.sizes;
-  if (!graphs.mode.empty()) config["cudagraph_mode"] = graphs.mode;
+  if (graphs.mode == "NONE" && vllm_version(plan_version(plan)) < vllm_version("0.11"))
+    config["level"] = 0;
+  else if (!graphs.mode.empty())
+    config["cudagraph_mode"] = graphs.mode;
   add(words, "--compilation-config", config.dump());
 }
 
@@ -207,6 +211,7 @@ std::map<std::string, std::string> engine_environment(const spec::Plan& plan) {
   if (plan.engine.generation == "V0") out["VLLM_USE_V1"] = "0";
   if (plan.model.max_position > 0 && plan.max_model_len > plan.model.max_position)
     out["VLLM_ALLOW_LONG_MAX_MODEL_LEN"] = "1";
+  if (plan.engine.moe_backend == "marlin" && !exists(plan, "--moe-backend")) out["VLLM_MXFP4_USE_MARLIN"] = "1";
   if (!plan.engine.runner.empty()) out["VLLM_USE_V2_MODEL_RUNNER"] = plan.engine.runner == "V2" ? "1" : "0";
   return out;
 }

@@ -132,9 +132,13 @@ Warning missing_flag(const spec::Plan& plan) {
   const auto lacks = [&](bool wanted, const char* name) {
     return wanted && !has_flag(plan_version(plan), *find_flag(name));
   };
+  const spec::EngineSettings& engine = plan.engine;
   for (const auto& [wanted, name] :
-       {std::pair(plan.engine.kv_cache_memory_bytes.has_value(), "--kv-cache-memory-bytes"),
-        std::pair(plan.engine.expert_parallel, "--enable-expert-parallel")})
+       {std::pair(engine.kv_cache_memory_bytes.has_value(), "--kv-cache-memory-bytes"),
+        std::pair(engine.expert_parallel, "--enable-expert-parallel"),
+        std::pair(engine.graphs != spec::GraphSettings(), "--compilation-config"),
+        std::pair(!engine.moe_backend.empty() && engine.moe_backend != "marlin", "--moe-backend"),
+        std::pair(!engine.state_dtype.empty(), "--mamba-ssm-cache-dtype")})
     if (lacks(wanted, name))
       return flag_fault(plan_version(plan), *find_flag(name)) + ", so the line leaves it out: take a later release";
   return std::nullopt;

@@ -77,7 +77,9 @@ TEST(Check, WhatALineAsksOfTheServerStaysInThePrintedOne) {
            Asked{"0.8.5", "VLLM_ATTENTION_BACKEND=XFORMERS vllm serve Qwen/Qwen3-8B", R"("VLLM_USE_V1":"0")"},
            Asked{"0.12", "vllm serve Qwen/Qwen3-8B -cc.cudagraph_mode PIECEWISE", "PIECEWISE"},
            Asked{"0.12", "vllm serve Qwen/Qwen3-8B --max-cudagraph-capture-size 4", "[1,2,4]"},
+           Asked{"0.9", "vllm serve Qwen/Qwen3-8B -O0", R"(\"level\":0)"},
            Asked{"0.25", "vllm serve openai/gpt-oss-20b --moe-backend marlin", "--moe-backend marlin"},
+           Asked{"0.12", "VLLM_MXFP4_USE_MARLIN=1 vllm serve openai/gpt-oss-20b", "VLLM_MXFP4_USE_MARLIN"},
            Asked{"0.12", "vllm serve ibm-granite/granite-4.0-h-tiny --mamba-ssm-cache-dtype float32",
                  "-ssm-cache-dtype"},
        }) {

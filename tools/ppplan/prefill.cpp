@@ -158,6 +158,19 @@ void add_encoder(const engines::ServeLine& line, ToldFlags& out) {
   if (value_of(line, "--mm-encoder-tp-mode") == "data") out["--encoder-data-parallel"] = "";
 }
 
+void add_environment(const engines::ServeLine& line, ToldFlags& out) {
+  const auto env = [&](const char* name) {
+    const auto found = line.env.find(name);
+    return found == line.env.end() ? std::string() : found->second;
+  };
+  if (env("VLLM_MXFP4_USE_MARLIN") == "1") out.try_emplace("--moe-backend", "marlin");
+  if (env("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1") out["--allow-long-max-model-len"] = "";
+  if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
+    out["--model-runner"] = runner == "1" ? "V2" : "V1";
+  if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
+    out["--partition"] = partition->second;
+}
+
 /// What the release decides of a line.
 void add_choices(const engines::ServeLine& line, const std::string& version, ToldFlags& out) {
   if (const std::string engine = engines::engine_of_line(line, version); !engine.empty()) out["--vllm-engine"] = engine;
@@ -177,19 +190,10 @@ ToldFlags told_by(const engines::ServeLine& line, const std::string& version) {
   if (const std::string method = value_of(line, "--quantization"); !converted_to(method).empty())
     out["--quantization"] = method;
   if (value_of(line, "--kv-cache-dtype").starts_with("fp8")) out["--kv-dtype"] = "fp8";
-  const auto env = [&](const char* name) {
-    const auto found = line.env.find(name);
-    return found == line.env.end() ? std::string() : found->second;
-  };
+  if (value_of(line, "--speculative-config").find("mtp") != std::string::npos) out["--mtp"] = "";
   add_encoder(line, out);
   add_context(line, out);
-  if (value_of(line, "--speculative-config").find("mtp") != std::string::npos) out["--mtp"] = "";
-  if (env("VLLM_MXFP4_USE_MARLIN") == "1") out.try_emplace("--moe-backend", "marlin");
-  if (env("VLLM_ALLOW_LONG_MAX_MODEL_LEN") == "1") out["--allow-long-max-model-len"] = "";
-  if (const std::string runner = env("VLLM_USE_V2_MODEL_RUNNER"); runner == "0" || runner == "1")
-    out["--model-runner"] = runner == "1" ? "V2" : "V1";
-  if (const auto partition = line.env.find("VLLM_PP_LAYER_PARTITION"); partition != line.env.end())
-    out["--partition"] = partition->second;
+  add_environment(line, out);
   const std::string release = engines::image_version(line.image);
   if (!release.empty()) out["--vllm"] = release;
   add_choices(line, !version.empty() || release.empty() ? version : release, out);
