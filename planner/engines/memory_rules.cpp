@@ -44,15 +44,24 @@ const MemoryRules& known_rules(const std::string& version, bool v0) {
   return *rules;
 }
 
+/// The release leaves models with states to engine V0, so that it matters whether a model keeps any.
+bool leaves_states(const std::string& version) {
+  static std::map<std::string, bool> known;
+  const auto [place, added] = known.try_emplace(version, false);
+  if (added) place->second = vllm_rule(version_or_newest(version), "v0_states").boolean();
+  return place->second;
+}
+
 /// Asked for every stage of every partition, while the answer follows from little of the plan.
 bool on_v0(const spec::Plan& plan) {
   static std::mutex mutex;
   static std::map<std::tuple<std::string, bool, int, std::string, spec::DType, std::string, bool>, bool> known;
   const int capability = plan.cluster.devices.empty() ? 0 : plan.cluster.devices.front().compute_capability;
   const std::lock_guard lock(mutex);
+  const bool states = leaves_states(plan.provenance.vllm) && spec::has_states(plan.model);
   const auto [place, added] =
       known.try_emplace({plan.provenance.vllm, plan.parallel.pp > 1, capability, plan.engine.generation,
-                         plan.model.kv_dtype, plan.model.architecture, spec::has_states(plan.model)},
+                         plan.model.kv_dtype, plan.model.architecture, states},
                         false);
   if (added) place->second = engine_of(plan) == "V0";
   return place->second;
