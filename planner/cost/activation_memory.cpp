@@ -179,7 +179,10 @@ double compile_bytes(const spec::Plan& plan, const spec::Stage& stage, const eng
 
 /// Largest number of tokens that a graph is captured for.
 int graph_tokens(const spec::Plan& plan, const engines::MemoryRules& rules) {
-  if (!plan.engine.graphs.sizes.empty()) return plan.engine.graphs.sizes.back();
+  if (const auto& told = plan.engine.graphs.sizes; !told.empty()) {
+    const auto end = std::upper_bound(told.begin(), told.end(), plan.micro_batching.max_num_batched_tokens);
+    return end == told.begin() ? 0 : *(end - 1);
+  }
   const auto largest = static_cast<int>(rules.value("cuda_graph_tokens"));
   const auto a_sequence = static_cast<int>(rules.value("cuda_graph_tokens_per_sequence"));
   const int usual = std::min(a_sequence * std::min(plan.micro_batching.max_num_seqs, largest), largest);
@@ -246,7 +249,7 @@ std::int64_t flashinfer_bytes(const spec::Plan& plan, const spec::Stage& stage, 
   if ((!narrow && major != blackwell_servers) || latent_workspace_bytes(plan, stage, rules, plan.engine.block_size) > 0)
     return 0;
   const int largest = std::min(plan.micro_batching.max_num_seqs, graph_tokens(plan, rules));
-  const int sizes = spec::captures_graphs(plan.engine) ? sizes_until(plan, largest, rules) : 1;
+  const int sizes = captures_graphs(plan, rules) ? sizes_until(plan, largest, rules) : 1;
   return bytes(rules.value("flashinfer_workspace_bytes") + sizes * rules.value("flashinfer_size_bytes"));
 }
 
@@ -297,10 +300,18 @@ int captured_sizes(int largest, int eights_below) {
   return sizes;
 }
 
+std::string graph_mode(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  return rules.is("cuda_graph_modes_heeded") ? plan.engine.graphs.mode : std::string();
+}
+
+bool captures_graphs(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  return !plan.engine.enforce_eager && graph_mode(plan, rules) != "NONE";
+}
+
 std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
-  if (!spec::captures_graphs(plan.engine)) return 0;
+  if (!captures_graphs(plan, rules)) return 0;
   const int tokens = graph_tokens(plan, rules);
-  const std::string& mode = plan.engine.graphs.mode;
+  const std::string mode = graph_mode(plan, rules);
   const bool decodes_alone = mode == "FULL_DECODE_ONLY";
   const bool twice = mode.empty() ? rules.value("cuda_graph_modes") > 1 : mode == "FULL_AND_PIECEWISE";
   std::int64_t graphs = decodes_alone ? 0 : sizes_until(plan, tokens, rules);
@@ -309,7 +320,7 @@ std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, c
 }
 
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules) {
-  if (!spec::captures_graphs(plan.engine)) return 0;
+  if (!captures_graphs(plan, rules)) return 0;
   const double of_layer = rules.value(is_gpt_oss(plan) ? "gpt_oss_graph_layer_bytes" : "cuda_graph_layer_bytes") +
                           rules.value("cuda_graph_driver_bytes") + collective_graph_bytes(plan, stage, rules);
   // Model runner V2 captures all that it estimates.

@@ -40,6 +40,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "planner/engines/kv_groups.h"
 #include "planner/engines/memory_rules.h"
@@ -75,6 +76,9 @@ bool on_v2_runner(const spec::Plan& plan);
 bool is_gpt_oss(const spec::Plan& plan);
 /// An estimate of CUDA graphs is taken off the budget: since 0.21, by model runner V2 since 0.29 (0 before).
 bool graphs_in_budget(const spec::Plan& plan);
+/// cudagraph_mode as the engine heeds it: "" where it is its own, or engine V0's.
+std::string graph_mode(const spec::Plan& plan, const engines::MemoryRules& rules);
+bool captures_graphs(const spec::Plan& plan, const engines::MemoryRules& rules);
 /// Layers of the stage times captured graphs, over all sizes and modes; 0 where none are captured.
 std::int64_t captured_layers(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);
 std::int64_t cuda_graph_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::MemoryRules& rules);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "planner/cost/activation_memory.h"
 #include "planner/cost/memory_account.h"
+#include "planner/engines/line_graphs.h"
 
 namespace ppplan::cost {
 
@@ -19,19 +21,25 @@ std::int64_t request_bytes(const spec::Plan& plan, const spec::Stage& stage, con
 namespace {
 
 /// Graphs of decode steps take the states from their blocks; other graphs leave attention out.
-bool captures_decodes(const spec::EngineSettings& engine) {
-  return spec::captures_graphs(engine) && engine.graphs.mode != "PIECEWISE";
+bool captures_decodes(const spec::Plan& plan, const engines::MemoryRules& rules) {
+  return captures_graphs(plan, rules) && graph_mode(plan, rules) != "PIECEWISE";
+}
+
+/// The largest captured size of at most `sequences`.
+int largest_decode(const spec::Plan& plan, int sequences, const engines::MemoryRules& rules) {
+  const std::vector<int>& told = plan.engine.graphs.sizes;
+  const int most = std::min(sequences, static_cast<int>(rules.value("cuda_graph_tokens")));
+  const std::vector<int> sizes = told.empty() ? engines::captured_batches(most, plan.provenance.vllm) : told;
+  const auto end = std::upper_bound(sizes.begin(), sizes.end(), sequences);
+  return end == sizes.begin() ? 0 : *(end - 1);
 }
 
 /// Sequences that must have a block each.
-std::int64_t sequences_checked(const spec::Plan& plan) {
+std::int64_t sequences_checked(const spec::Plan& plan, const engines::MemoryRules& rules) {
   constexpr double all = 1;
-  const engines::MemoryRules& rules = engines::memory_rules(plan);
-  if (!rules.is("kv_states_checked")) return 0;
+  if (!rules.is("kv_states_checked") || !captures_decodes(plan, rules)) return 0;
   const int sequences = plan.micro_batching.max_num_seqs;
-  if (rules.value("kv_states_checked") == all) return sequences;
-  const std::vector<int>& told = plan.engine.graphs.sizes;
-  return std::min(sequences, told.empty() ? static_cast<int>(rules.value("cuda_graph_tokens")) : told.back());
+  return rules.value("kv_states_checked") == all ? sequences : largest_decode(plan, sequences, rules);
 }
 
 }  // namespace
@@ -40,8 +48,9 @@ std::int64_t states_bytes(const spec::Plan& plan, const spec::Stage& stage, cons
   const bool kept = std::any_of(layout.groups.begin(), layout.groups.end(), [](const engines::KvGroup& group) {
     return group.kind == spec::AttentionKind::linear;
   });
-  if (!kept || !captures_decodes(plan.engine) || plan.engine.draft) return 0;
-  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) * sequences_checked(plan);
+  if (!kept || plan.engine.draft) return 0;
+  return engines::block_bytes(layout, stage.first_layer, kv_end(plan, stage)) *
+         sequences_checked(plan, engines::memory_rules(plan));
 }
 
 std::int64_t least_kv_bytes(const spec::Plan& plan, const spec::Stage& stage, const engines::KvLayout& layout,

@@ -177,7 +177,7 @@ double budget_doubt(const spec::StageMemory& m, const ActivationMemory& activati
   if (!known.other) sum += square(static_cast<double>(beside.compile_bytes));
   if (!known.other && beside.integrated) sum += square(rules.value("integrated_uncertainty_bytes"));
   if (!known.graphs && m.cuda_graph_bytes > 0 && beside.graphs_in_budget)
-    sum += square(rules.value("cuda_graph_uncertainty_bytes")) + square(beside.graphs_doubt_bytes);
+    sum += square(rules.value("cuda_graph_uncertainty_bytes"));
   return sum;
 }
 
@@ -189,7 +189,7 @@ double outside_doubt(const spec::StageMemory& m, const MemoryRules& rules, const
   if (beside.fabric) sum += square(rules.value("fabric_uncertainty_bytes"));
   if (m.cuda_graph_bytes > 0 && !beside.graphs_in_budget)
     sum += known.graphs ? square(rules.value("repeat_uncertainty_bytes"))
-                        : square(rules.value("cuda_graph_uncertainty_bytes")) + square(beside.graphs_doubt_bytes);
+                        : square(rules.value("cuda_graph_uncertainty_bytes"));
   return sum;
 }
 
@@ -202,6 +202,13 @@ struct Margin {
 double spare(const ActivationMemory& activation, const MemoryRules& rules, const Corrected& known) {
   if (known.activation || known.all) return 0;
   return rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes);
+}
+
+/// What graphs take by the driver and by NCCL's release: all of them more or all less, which no other doubt makes up
+/// for.
+double graphs_doubt(const spec::StageMemory& m, const Corrected& known, const Beside& beside, bool in_budget) {
+  if (m.cuda_graph_bytes <= 0 || known.graphs || known.all || beside.graphs_in_budget != in_budget) return 0;
+  return beside.graphs_doubt_bytes;
 }
 
 /// What weights may take more where the checkpoint's name alone tells their formats: attention stayed wide or it
@@ -261,6 +268,17 @@ std::int64_t outside_bytes(const spec::Plan& plan, const spec::Stage& stage, con
   });
 }
 
+std::int64_t loading_room_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory) {
+  if (plan.engine.quantization != "fp8") return std::numeric_limits<std::int64_t>::max();
+  const double copies = engines::memory_rules(plan).value("fp8_load_copies");
+  if (copies == 0) return std::numeric_limits<std::int64_t>::max();
+  const std::int64_t graphs_beside = graphs_in_budget(plan) ? 0 : memory.cuda_graph_bytes;
+  const std::int64_t early = memory.other_bytes - std::min(memory.other_bytes, graphs_beside);
+  const std::int64_t kept =
+      memory.weights_bytes + memory.embedding_bytes + memory.head_bytes + memory.tower_bytes + memory.draft_bytes;
+  return free_bytes(plan, stage) - early - kept - bytes(copies * static_cast<double>(memory.weights_bytes));
+}
+
 engines::KvLayout kv_layout(const spec::Plan& plan) {
   return engines::kv_layout(plan.model, plan.parallel.tp, plan.engine.block_size, plan.parallel.pp, plan.engine.draft,
                             engines::memory_rules(plan));
@@ -292,20 +310,24 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   memory.reserve_bytes = known.budget_bytes;
   add_budget(plan, stage, memory, in_budget);
   const double inside = budget_doubt(memory, activation, rules, known, more, host);
+  const double graphs_inside = graphs_doubt(memory, known, more, true);
+  const double graphs_outside = graphs_doubt(memory, known, more, false);
   const double more_left = spare(activation, rules, known);
   const double less_left = wide_attention(plan, stage, known);
   const double beyond = outside_doubt(memory, rules, known, more, host);
   // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
   const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
-  memory.kv_uncertainty_bytes = stated ? 0 : bytes(std::sqrt(inside) + std::max(more_left, less_left));
+  const double within = std::sqrt(inside) + graphs_inside;
+  memory.kv_uncertainty_bytes = stated ? 0 : bytes(within + std::max(more_left, less_left));
   const Margin room{memory.kv_bytes - least_kv_bytes(plan, stage, layout, plan.max_model_len),
-                    stated ? 0 : bytes(std::sqrt(inside) + less_left),
-                    stated ? 0 : bytes(std::sqrt(inside) + more_left)};
+                    stated ? 0 : bytes(within + less_left), stated ? 0 : bytes(within + more_left)};
   // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has
   // none.
-  const double doubt = std::sqrt(beyond + (stated ? inside : 0));
-  const Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(doubt + (stated ? less_left : 0)),
-                       bytes(doubt + (stated ? more_left : 0)) + activation.idle_bytes};
+  const double doubt = std::sqrt(beyond + (stated ? inside : 0)) + graphs_outside + (stated ? graphs_inside : 0);
+  Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(doubt + (stated ? less_left : 0)),
+                 bytes(doubt + (stated ? more_left : 0)) + activation.idle_bytes};
+  const std::int64_t loading = loading_room_bytes(plan, stage, memory);
+  if (loading < outside.bytes) outside = {loading, bytes(doubt), bytes(doubt)};
   memory.margin_bytes = std::min(room.bytes, outside.bytes);
   memory.uncertainty_bytes = uncertainty_of(room, outside);
   return memory;
@@ -339,7 +361,8 @@ std::int64_t longest_context(const spec::Plan& plan, const engines::KvLayout& la
   const auto starts = [&](std::int64_t tokens) {
     return std::all_of(plan.stages.begin(), plan.stages.end(), [&](const spec::Stage& stage) {
       return stage.memory.kv_bytes > 0 && least_kv_bytes(plan, stage, layout, tokens) <= stage.memory.kv_bytes &&
-             outside_bytes(plan, stage, stage.memory) >= stage.memory.other_bytes;
+             outside_bytes(plan, stage, stage.memory) >= stage.memory.other_bytes &&
+             loading_room_bytes(plan, stage, stage.memory) >= 0;
     });
   };
   std::int64_t low = 0;

@@ -1,7 +1,8 @@
 // The memory of one stage on each of its devices, as vLLM accounts for it at start-up.
 //
 //   budget      ceil(utilization * memory); with kv_cache_memory_bytes what that and the other uses sum to
-//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes), what the engine keeps
+//   weights     layers of the stage on one rank                       (model_spec.h, layer_bytes), what the engine
+//   keeps
 //               because of them (kernel_weights.h) and room for adapters (adapter_memory.h)
 //   embedding, head, tower   / tp where the stage holds them; a tied head beside the embedding is the same memory
 //   draft       draft layers on the last stage, with copies of embedding and head when there are several stages
@@ -40,6 +41,10 @@ namespace ppplan::cost {
 
 /// The plan's groups of KV layers.
 engines::KvLayout kv_layout(const spec::Plan& plan);
+/// What is left of a device while a server that converts the layers' weights to fp8 loads them: it holds them in 16
+/// bits before 0.13, in both formats in 0.13 and 0.14 (fp8_load_copies times what stays, beyond that). The largest
+/// number for other servers.
+std::int64_t loading_room_bytes(const spec::Plan& plan, const spec::Stage& stage, const spec::StageMemory& memory);
 /// End of the layers whose KV a stage keeps: draft layers follow the model's on the last stage.
 int kv_end(const spec::Plan& plan, const spec::Stage& stage);
 

@@ -22,6 +22,7 @@ std::optional<spec::Failure> stage_failure(const spec::Plan& plan, const spec::S
   const std::int64_t room = free - early - weights;
   const std::pair<const char*, std::int64_t> steps[] = {
       {"weights", plan.engine.kv_cache_memory_bytes ? room : std::min(outside - early, room)},
+      {"weights", loading_room_bytes(plan, stage, m)},
       {"profile", room - m.activation_bytes},
       {"sampler", room - m.activation_bytes - m.sampler_bytes},
       {"cuda_graph", room - (in_budget ? m.cuda_graph_bytes : 0)},

@@ -85,14 +85,14 @@ void add_chunks(Words& words, const spec::Plan& plan) {
 /// compiling captures nothing.
 void add_graphs(Words& words, const spec::Plan& plan) {
   const spec::GraphSettings& graphs = plan.engine.graphs;
+  const bool v0 = engine_of(plan) == "V0";  // heeds sizes alone
   if (graphs == spec::GraphSettings() || !exists(plan, "--compilation-config")) return;
   input::Json config = input::Json::object();
   if (!graphs.sizes.empty()) config["cudagraph_capture_sizes"] = graphs.sizes;
-  if (graphs.mode == "NONE" && vllm_version(plan_version(plan)) < vllm_version("0.11"))
-    config["level"] = 0;
-  else if (!graphs.mode.empty())
-    config["cudagraph_mode"] = graphs.mode;
-  add(words, "--compilation-config", config.dump());
+  const bool by_level = vllm_version(plan_version(plan)) < vllm_version("0.11");
+  if (!v0 && by_level && graphs.mode == "NONE") config["level"] = 0;
+  if (!v0 && !by_level && !graphs.mode.empty()) config["cudagraph_mode"] = graphs.mode;
+  if (!config.empty()) add(words, "--compilation-config", config.dump());
 }
 
 void add_adapters(Words& words, const spec::Plan& plan) {
@@ -209,6 +209,8 @@ std::map<std::string, std::string> engine_environment(const spec::Plan& plan) {
   std::map<std::string, std::string> out;
   if (plan.parallel.pp > 1) out["VLLM_PP_LAYER_PARTITION"] = partition_text(plan.partition);
   if (plan.engine.generation == "V0") out["VLLM_USE_V1"] = "0";
+  if (plan.engine.generation == "V1" && plan.parallel.pp == 1 && vllm_rule(plan_version(plan), "has_v0").boolean())
+    out["VLLM_USE_V1"] = "1";
   if (plan.model.max_position > 0 && plan.max_model_len > plan.model.max_position)
     out["VLLM_ALLOW_LONG_MAX_MODEL_LEN"] = "1";
   if (plan.engine.moe_backend == "marlin" && !exists(plan, "--moe-backend")) out["VLLM_MXFP4_USE_MARLIN"] = "1";

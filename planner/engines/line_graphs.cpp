@@ -102,8 +102,9 @@ LineGraphs graphs_of_line(const ServeLine& line, const std::string& release) {
   const std::string config = text_of(line, "--compilation-config");
   const input::Json parsed = input::Json::parse(config, nullptr, false);
   if (parsed.is_object()) take_config(parsed, version, out);
+  // A level decides what the config leaves open.
   for (const std::string& level : {config, text_of(line, "--optimization-level")})
-    if (const std::string mode = mode_of_level(count_of(level), version); !mode.empty()) out.mode = mode;
+    if (out.mode.empty()) out.mode = mode_of_level(count_of(level), version);
   take_list(text_of(line, "--cudagraph-capture-sizes"), out);
   take_list(text_of(line, "--cuda-graph-sizes"), out);
   if (!text_of(line, "--cuda-graph-sizes").empty() && out.sizes.size() == 1) {

@@ -99,13 +99,14 @@ Warning whole_model_check(const spec::Plan& plan) {
 
 /// Blocks are the same on all stages, so those of the stage that has least.
 Warning few_states(const spec::Plan& plan) {
-  if (!spec::has_states(plan.model) || !spec::captures_graphs(plan.engine) || plan.engine.draft || plan.stages.empty())
-    return std::nullopt;
+  const bool decodes = spec::captures_graphs(plan.engine) && plan.engine.graphs.mode != "PIECEWISE";
+  if (!spec::has_states(plan.model) || !decodes || plan.engine.draft || plan.stages.empty()) return std::nullopt;
   const auto least = std::min_element(plan.stages.begin(), plan.stages.end(), [](const auto& a, const auto& b) {
                        return a.kv_blocks < b.kv_blocks;
                      })->kv_blocks;
   if (least <= 0 || least >= plan.micro_batching.max_num_seqs) return std::nullopt;
-  if (!memory_rules(plan_version(plan)).is("kv_states_checked")) return std::nullopt;
+  constexpr double all_sequences = 1;
+  if (memory_rules(plan).value("kv_states_checked") != all_sequences) return std::nullopt;
   return "max_num_seqs " + std::to_string(plan.micro_batching.max_num_seqs) + " is more than the " +
          std::to_string(least) + " blocks of KV cache, each of which holds the state of one sequence: vLLM " +
          plan_version(plan) + " does not capture graphs then; use --max-num-seqs " + std::to_string(least) +

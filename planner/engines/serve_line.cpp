@@ -119,7 +119,7 @@ class FlagReader {
     if (spelled[2] == '.')
       member_of_json("--compilation-config" + spelled.substr(2), value);
     else
-      out_.flags.try_emplace("--compilation-config", spelled.substr(2));
+      out_.flags["--optimization-level"] = spelled.substr(2);
   }
 
   /// --compilation-config.mode 3, --speculative-config.tokens+ 1: a member of a flag that takes JSON.

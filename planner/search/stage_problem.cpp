@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -106,6 +107,9 @@ std::vector<double> kv_bytes(const spec::Plan& plan, std::int64_t kv_tokens) {
 
 PartitionProblem memory_problem(const spec::Plan& plan) {
   PartitionProblem problem;
+  // What the host keeps is a stage's, not a layer's: a credit of its fixed bytes.
+  std::optional<spec::Plan> loaded;
+  if (plan.engine.cpu_offload_bytes > 0) (loaded = plan)->engine.cpu_offload_bytes = 0;
   const engines::KvLayout layout = cost::kv_layout(plan);
   const std::size_t layers = plan.model.layers.size();
   problem.layer_s.emplace_back(layers, 0.0);
@@ -113,7 +117,8 @@ PartitionProblem memory_problem(const spec::Plan& plan) {
   problem.cut_allowed = engines::allowed_cuts(plan.model);
   for (std::size_t l = 0; l < layers; ++l) {
     const bool same = l > 0 && !plan.model.stated && plan.model.layers[l] == plan.model.layers[l - 1];
-    problem.layer_bytes.push_back(same ? problem.layer_bytes.back() : layer_bytes(plan, layout, static_cast<int>(l)));
+    problem.layer_bytes.push_back(same ? problem.layer_bytes.back()
+                                       : layer_bytes(loaded ? *loaded : plan, layout, static_cast<int>(l)));
   }
   for (const spec::Stage& stage : plan.stages) {
     // Whatever of the stage its layers do not account for stays as it is when layers move.

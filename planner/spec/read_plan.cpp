@@ -238,6 +238,15 @@ AdapterSettings adapters_from(const Node& node) {
   return {number("count"), number("rank"), node.at("fully_sharded").boolean()};
 }
 
+/// One of the words that a setting takes.
+std::string word_of(const Node& node, const std::vector<std::string>& known) {
+  const std::string word = node.text();
+  if (std::find(known.begin(), known.end(), word) != known.end()) return word;
+  std::string list;
+  for (const std::string& one : known) list += (list.empty() ? "" : ", ") + one;
+  node.fail("one of " + list, "'" + word + "'");
+}
+
 GraphSettings graphs_from(const Node& node) {
   constexpr int most = 1 << 20;
   GraphSettings out;
@@ -246,7 +255,8 @@ GraphSettings graphs_from(const Node& node) {
       out.sizes.push_back(static_cast<int>(size.integer(1, most)));
       if (out.sizes.size() > 1 && out.sizes.back() <= out.sizes.end()[-2]) size.fail("more than the size before it");
     }
-  if (const auto mode = node.find("graph_mode")) out.mode = mode->text();
+  if (const auto mode = node.find("graph_mode"))
+    out.mode = word_of(*mode, {"NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE"});
   return out;
 }
 
@@ -257,11 +267,12 @@ EngineSettings engine_from(const Node& node) {
   if (const auto bytes = node.find("kv_cache_memory_bytes")) out.kv_cache_memory_bytes = bytes->integer(1);
   if (const auto bytes = node.find("cpu_offload_bytes")) out.cpu_offload_bytes = bytes->integer(1);
   if (const auto chunked = node.find("chunked_prefill")) out.chunked_prefill = chunked->boolean();
-  if (const auto states = node.find("state_dtype")) out.state_dtype = states->text();
+  if (const auto states = node.find("state_dtype"))
+    out.state_dtype = word_of(*states, {"float32", "float16", "bfloat16"});
   out.expert_parallel = node.at("expert_parallel").boolean();
   out.draft = node.at("draft").boolean();
   out.quantization = node.at("quantization").text();
-  if (const auto generation = node.find("generation")) out.generation = generation->text();
+  if (const auto generation = node.find("generation")) out.generation = word_of(*generation, {"V0", "V1"});
   if (const auto runner = node.find("runner")) out.runner = runner->text();
   if (const auto backend = node.find("moe_backend")) out.moe_backend = backend->text();
   out.graphs = graphs_from(node);

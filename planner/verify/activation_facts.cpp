@@ -48,7 +48,8 @@ double block_width(const Node& block, const PlanFacts& plan, double hidden) {
 
 /// Expanded keys and values, and gathered keys, of latent attention's prefill.
 double latent_width(const Node& a, const PlanFacts& plan) {
-  if (a.at("kind").text() != "mla") return 0;
+  const char* as_heads = plan.model.narrow ? "kv_latent_expanded_quantized" : "kv_latent_expanded";
+  if (a.at("kind").text() != "mla" || memory_constant(as_heads, plan) != 0) return 0;
   const double heads = std::ceil(size(a, "heads") / static_cast<double>(plan.tp));
   const double nope = size(a, "nope_dim"), rope = size(a, "rope_dim");
   return memory_constant("mla_profiled_expansion", plan) * heads * (nope + size(a, "value_dim")) +

@@ -141,6 +141,19 @@ std::int64_t block_bytes(const KvPool& pool, const std::vector<Kept>& kept, bool
   return summed ? sum : page * most_slots(pool, first, end);
 }
 
+/// The largest size of a captured decode step: of those that are told, or of the release's own steps.
+std::int64_t largest_decode(const PlanFacts& plan) {
+  const auto most = static_cast<double>(plan.max_num_seqs);
+  double out = 0;
+  for (const double size : plan.graph_sizes)
+    if (size <= most) out = size;
+  if (!plan.graph_sizes.empty()) return static_cast<std::int64_t>(out);
+  const double wide = memory_constant("cuda_graph_eights_below", plan);
+  const double limit = std::min(most, memory_constant("cuda_graph_tokens", plan));
+  for (double size = 1; size <= limit; size += size < 4 ? size : size < 8 ? 4 : size < wide ? 8 : 16) out = size;
+  return static_cast<std::int64_t>(out);
+}
+
 }  // namespace
 
 KvPool kv_pool(const PlanFacts& plan) {
@@ -173,9 +186,7 @@ KvPool kv_pool(const PlanFacts& plan) {
       std::any_of(pool.groups.begin(), pool.groups.end(), [](const auto& it) { return it.attention == "linear"; });
   const double checked = memory_constant("kv_states_checked", plan);
   if (!stateful || !plan.captures_graphs() || plan.graph_mode == "PIECEWISE" || plan.draft || checked == 0) return pool;
-  const double largest =
-      plan.graph_sizes.empty() ? memory_constant("cuda_graph_tokens", plan) : plan.graph_sizes.back();
-  pool.states = checked == 1 ? plan.max_num_seqs : std::min(plan.max_num_seqs, static_cast<std::int64_t>(largest));
+  pool.states = checked == 1 ? plan.max_num_seqs : largest_decode(plan);
   return pool;
 }
 

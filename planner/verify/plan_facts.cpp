@@ -120,6 +120,7 @@ void read_engine(const Node& inputs, PlanFacts& plan) {
       plan.adapter_ranks = static_cast<double>(count(*adapters, "count") * count(*adapters, "rank"));
       plan.divided_adapters = adapters->at("fully_sharded").boolean();
     }
+    plan.to_fp8 = engine->at("quantization").text() == "fp8";
     if (engine->find("cpu_offload_bytes")) plan.cpu_offload_bytes = engine->at("cpu_offload_bytes").number(0);
     if (engine->find("graph_sizes")) plan.graph_sizes = numbers(engine->at("graph_sizes"));
     if (const auto mode = engine->find("graph_mode")) plan.graph_mode = mode->text();
@@ -180,6 +181,7 @@ void read_served(const Node& inputs, PlanFacts& plan) {
   const bool left = is_left_to_v0(inputs.at("model"), plan.vllm, asked("generation"));
   plan.v0 = runs_on_v0(plan.vllm, {plan.pp, capability, asked("generation") == "V0" || left, fp8_kv,
                                    asked("generation") == "V1" && !left});
+  if (memory_constant("cuda_graph_modes_heeded", plan) == 0) plan.graph_mode.clear();
 }
 
 void read_inputs(const Node& inputs, PlanFacts& plan) {

@@ -89,6 +89,7 @@ struct PlanFacts {
   std::vector<WidthFacts> widths;               // [layer]
   double vocabulary = 0;
   double element_bytes = 2;         // of an activation
+  bool to_fp8 = false;              // the server converts the layers' weights when it loads them
   double cpu_offload_bytes = 0;     // of each rank's layers, that the host keeps
   std::vector<double> graph_sizes;  // that the server is told to capture; empty: the version's own
   std::string graph_mode;           // "" = the version's own
@@ -103,6 +104,7 @@ struct PlanFacts {
   std::optional<FailureFacts> failure;
   std::int64_t longest_context = 0;
 
+  /// Engine V0 captures whatever mode it is told (cleared by the reader).
   bool captures_graphs() const { return !enforce_eager && graph_mode != "NONE"; }
   /// Sequences per cohort and so on follow from the last batch when something is decoded.
   bool decodes() const { return output_tokens > 1 && !batches.empty(); }

@@ -121,8 +121,9 @@ double graph_bytes(const PlanFacts& plan, const StageFacts& stage, double collec
   };
   const bool own = plan.graph_sizes.empty(), alone = plan.graph_mode == "FULL_DECODE_ONLY";
   const bool both = plan.graph_mode.empty() ? rule("cuda_graph_modes") > 1 : plan.graph_mode == "FULL_AND_PIECEWISE";
-  const double mixed = own ? sizes_up_to(largest, wide) : static_cast<double>(plan.graph_sizes.size());
-  const double decodes = own ? sizes_up_to(std::min(sequences, largest), wide) : told(sequences);
+  const auto batch = static_cast<double>(plan.max_num_batched_tokens);
+  const double mixed = own ? sizes_up_to(largest, wide) : told(batch);
+  const double decodes = own ? sizes_up_to(std::min(sequences, largest), wide) : told(std::min(batch, sequences));
   const auto layers = static_cast<double>(stage.end_layer - stage.first_layer);
   return rule("cuda_graph_base_bytes") +
          (graphs_in_budget(plan) && !plan.runner_v2 ? rule("cuda_graph_estimate_bytes") : 0) +
@@ -222,16 +223,26 @@ std::int64_t request_bytes(const KvPool& pool, std::size_t stage, std::int64_t t
 
 std::int64_t states_bytes(const KvPool& pool, std::size_t stage) { return pool.stage_block_bytes[stage] * pool.states; }
 
+/// Room while the layers' weights are converted to fp8, of which the release holds copies meanwhile.
+std::int64_t loading_room(const PlanFacts& plan, const StageFacts& stage) {
+  const double copies = plan.to_fp8 ? memory_constant("fp8_load_copies", plan) : 0;
+  if (copies == 0) return std::numeric_limits<std::int64_t>::max();
+  const std::int64_t free = least(plan, stage, [](const DeviceFacts& d) { return d.free_bytes; });
+  const std::int64_t graphs = graphs_in_budget(plan) ? 0 : stage.cuda_graph_bytes;
+  const std::int64_t early = std::max<std::int64_t>(0, stage.other_bytes - graphs);
+  return free - early - total_weights(stage) - std::llround(copies * static_cast<double>(stage.weights_bytes));
+}
+
 Check margin_claim(const PlanFacts& plan, const KvPool& pool) {
   Claim claim(
       "the margin is the least of KV bytes beyond one longest request, of those beyond the states that graphs are "
-      "captured with, and of free memory beyond the budget");
+      "captured with, of free memory beyond the budget, and of what is free while weights are converted");
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     const std::int64_t room = stage.kv_bytes - request_bytes(pool, s, plan.max_model_len);
-    claim.equal(
-        stage_name(s), stage.margin_bytes,
-        std::min({room, stage.kv_bytes - states_bytes(pool, s), outside_bytes(plan, stage) - stage.other_bytes}));
+    claim.equal(stage_name(s), stage.margin_bytes,
+                std::min({room, stage.kv_bytes - states_bytes(pool, s), outside_bytes(plan, stage) - stage.other_bytes,
+                          loading_room(plan, stage)}));
   }
   return claim.check();
 }
@@ -240,7 +251,8 @@ bool starts_with(const PlanFacts& plan, const KvPool& pool, std::int64_t tokens)
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     if (stage.kv_bytes <= 0 || request_bytes(pool, s, tokens) > stage.kv_bytes ||
-        states_bytes(pool, s) > stage.kv_bytes || outside_bytes(plan, stage) < stage.other_bytes)
+        states_bytes(pool, s) > stage.kv_bytes || outside_bytes(plan, stage) < stage.other_bytes ||
+        loading_room(plan, stage) < 0)
       return false;
   }
   return true;
@@ -272,6 +284,7 @@ std::optional<FailureFacts> first_failure(const PlanFacts& plan, const KvPool& p
   const std::int64_t refused = plan.kv_cache_memory_bytes ? loaded : outside_bytes(plan, stage) - early;
   const std::vector<Step> steps = {
       {"weights", std::min(refused, loaded)},
+      {"weights", loading_room(plan, stage)},
       {"profile", loaded - stage.activation_bytes},
       {"sampler", loaded - stage.activation_bytes - stage.sampler_bytes},
       {"cuda_graph", loaded - (inside ? stage.cuda_graph_bytes : 0)},

@@ -41,16 +41,19 @@ double kv_tokens(const PlanFacts& plan, const std::vector<std::int64_t>& partiti
   }
   const KvPool pool = kv_pool(moved);
   const bool graphs = memory_constant(plan.runner_v2 ? "v2_cuda_graphs_in_budget" : "cuda_graphs_in_budget", plan) != 0;
-  const double base =
-      memory_constant("cuda_graph_base_bytes", plan) + memory_constant("cuda_graph_estimate_bytes", plan);
+  // Model runner V2 captures all that it estimates.
+  const double base = memory_constant("cuda_graph_base_bytes", plan) +
+                      (plan.runner_v2 ? 0 : memory_constant("cuda_graph_estimate_bytes", plan));
   double least = std::numeric_limits<double>::infinity();
   for (std::size_t s = 0; s < plan.stages.size(); ++s) {
     const StageFacts& stage = plan.stages[s];
     const auto now = static_cast<double>(stage.end_layer - stage.first_layer);
     const auto then = static_cast<double>(partition[s]);
     const double captured = graphs ? std::max(0.0, static_cast<double>(stage.cuda_graph_bytes) - base) : 0;
-    const double layer_part = (layer_bytes(plan, stage) - plan.rotary_bytes + captured) / now;
-    const double bytes = static_cast<double>(stage.kv_bytes) - (then - now) * layer_part;
+    const double layers = layer_bytes(plan, stage), moved_layers = (then - now) * (layers - plan.rotary_bytes) / now;
+    const auto kept = [&](double loaded) { return std::max(0.0, loaded - plan.cpu_offload_bytes); };
+    const double bytes = static_cast<double>(stage.kv_bytes) - (kept(layers + moved_layers) - kept(layers)) -
+                         (then - now) * captured / now;
     const double blocks = std::max(0.0, std::floor(bytes / static_cast<double>(pool.stage_block_bytes[s])));
     least = std::min(least, static_cast<double>(pool.tokens(static_cast<std::int64_t>(blocks), plan.max_model_len)));
   }

@@ -77,6 +77,7 @@ spec::Plan random_plan(Random& random) {
   plan.micro_batching.max_num_batched_tokens = std::max(plan.micro_batching.max_num_seqs, 512 << draw(random, 0, 5));
   plan.engine.enforce_eager = draw(random, 0, 1) == 1;
   plan.engine.graphs = random_graphs(random);
+  if (draw(random, 0, 3) == 0) plan.engine.quantization = "fp8";
   if (draw(random, 0, 5) == 0) plan.engine.cpu_offload_bytes = std::int64_t{1} << draw(random, 20, 30);
   if (draw(random, 0, 3) == 0) plan.engine.generation = draw(random, 0, 1) == 0 ? "V0" : "V1";
   if (draw(random, 0, 2) == 0) plan.engine.moe_backend = draw(random, 0, 1) == 0 ? "marlin" : "triton";
@@ -86,8 +87,8 @@ spec::Plan random_plan(Random& random) {
   if (draw(random, 0, 3) == 0) plan.model.expert_dtype = spec::DType::mxfp4;
   if (draw(random, 0, 7) == 0) plan.engine.kv_cache_memory_bytes = std::int64_t{1} << draw(random, 24, 32);
   if (draw(random, 0, 3) == 0) plan.corrections.push_back({"kv", draw(random, -50, 400) * 1'000'000, 0, "log"});
-  const char* versions[] = {"", "0.8.5", "0.11", "0.20", "0.26"};
-  plan.provenance.vllm = versions[draw(random, 0, 4)];
+  const char* versions[] = {"", "0.8.5", "0.11", "0.13", "0.20", "0.26"};
+  plan.provenance.vllm = versions[draw(random, 0, 5)];
   for (spec::Device& device : plan.cluster.devices) {
     device.memory_bytes = (std::int64_t{1} << 29) * draw(random, 1, 64);
     device.free_bytes = device.memory_bytes - (std::int64_t{1} << 20) * draw(random, 0, 900);

@@ -51,9 +51,16 @@ TEST(LineGraphs, TakeTheModeOfTheConfig) {
   EXPECT_EQ(graphs(R"(-cc '{"use_cudagraph": false}')", "0.9").mode, "NONE");
 }
 
+TEST(LineGraphs, AreTheConfigsWhereALevelWouldHaveThemOtherwise) {
+  for (const char* level : {"-O0", "--optimization-level 0"})
+    EXPECT_EQ(graphs(std::string("-cc.cudagraph_mode=FULL ") + level, "0.13").mode, "FULL") << level;
+  EXPECT_EQ(graphs("-O0 -cc.cudagraph_capture_sizes=[1,2]", "0.13").mode, "NONE");
+}
+
 TEST(LineGraphs, LeaveWhatTheyDoNotKnowToTheServer) {
-  for (const char* flags : {R"(-cc '{"cudagraph_mode": 7}')", R"(-cc '{"cudagraph_capture_sizes": "all"}')", "-cc words",
-                            R"(-cc '{"cudagraph_capture_sizes": [0, -1, 1e9]}')", "--cuda-graph-sizes none"}) {
+  for (const char* flags :
+       {R"(-cc '{"cudagraph_mode": 7}')", R"(-cc '{"cudagraph_capture_sizes": "all"}')", "-cc words",
+        R"(-cc '{"cudagraph_capture_sizes": [0, -1, 1e9]}')", "--cuda-graph-sizes none"}) {
     const LineGraphs own = graphs(flags, "0.10");
     EXPECT_THAT(own.sizes, IsEmpty()) << flags;
     EXPECT_EQ(own.mode, "") << flags;

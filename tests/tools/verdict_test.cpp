@@ -99,6 +99,20 @@ TEST(Check, HybridsOfZeroSeventeenDieWhereTheyCaptureMoreThanTheyHaveStates) {
   EXPECT_EQ(ppplan(line + " --max-num-seqs 16").status, 0);
 }
 
+// vLLM issue 31273: 0.12 loads 135 GiB in 16 bits on 139.8, 0.13 holds both formats; later ones convert as they read.
+TEST(Check, WeightsThatAreConvertedMustBeLoadedFirst) {
+  const auto check = [](const std::string& version) {
+    return ppplan("check --gpus 1 --gpu h20-3e --format json --vllm " + version +
+                  " -- vllm serve Qwen/Qwen2.5-72B-Instruct --max-num-seqs 64 --quantization fp8");
+  };
+  EXPECT_EQ(check("0.12").status, 0);
+  EXPECT_EQ(check("0.15").status, 0);
+  const Outcome refused = check("0.13");
+  EXPECT_EQ(refused.status, 3);
+  EXPECT_EQ(json_of(refused).at("fails_at"), "weights");
+  EXPECT_EQ(ppplan("verify " + written("converted.json", refused.out)).status, 0);
+}
+
 TEST(Check, WhatFitsExitsZeroAndVerifies) {
   const Outcome outcome = ppplan("check --model llama8b --gpus 1xa100-sxm-80gb --max-model-len 16384 --format json");
   EXPECT_EQ(outcome.status, 0) << outcome.err;

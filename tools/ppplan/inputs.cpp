@@ -263,7 +263,7 @@ void add_plan_flags(CLI::App& app, InputFlags& flags) {
       ->check(CLI::IsMember({"NONE", "PIECEWISE", "FULL", "FULL_DECODE_ONLY", "FULL_AND_PIECEWISE"}));
   app.add_option("--kv-cache-memory-bytes", flags.kv_cache_memory_bytes, "KV cache of every device, like 8GiB");
   app.add_option("--cpu-offload-gb", flags.cpu_offload_gib, "GiB of each device's weights that the host keeps")
-      ->check(CLI::Range(0, 1 << 20));
+      ->check(CLI::Range(0.0, 1048576.0));
   app.add_option("--chunked-prefill", flags.chunked_prefill, "true or false: whether engine V0 cuts long prompts");
   app.add_option("--mamba-ssm-cache-dtype", flags.state_dtype, "of the states that recurrent layers keep")
       ->check(CLI::IsMember({"auto", "float32", "float16", "bfloat16"}));
@@ -338,6 +338,8 @@ search::Request request_from(const CLI::App& app, const InputFlags& flags) {
   request.gpu_memory_utilization = utilization_of(flags, request.cluster);
   request.vllm = flags.vllm;
   request.engine = engine_of(flags);
+  const bool in_16_bits = request.model.quantization.empty() && request.model.dtype == spec::DType::fp8;
+  if (flags.server_quantization == "fp8" && in_16_bits) request.engine.quantization = flags.server_quantization;
   request.corrections = corrections_of(flags.calibrations);
   echo(app, request.inputs);
   note_assumed(flags, request);
