@@ -204,11 +204,15 @@ double spare(const ActivationMemory& activation, const MemoryRules& rules, const
   return rules.value("sampler_spare") * static_cast<double>(activation.sampler_bytes);
 }
 
-/// What graphs take by the driver and by NCCL's release: all of them more or all less, which no other doubt makes up
-/// for.
+/// What graphs take by the driver and by NCCL's release: all of them more or all less.
 double graphs_doubt(const spec::StageMemory& m, const Corrected& known, const Beside& beside, bool in_budget) {
   if (m.cuda_graph_bytes <= 0 || known.graphs || known.all || beside.graphs_in_budget != in_budget) return 0;
   return beside.graphs_doubt_bytes;
+}
+
+/// Of doubts that are no strangers to each other: what is known of graphs holds part of what drivers differ by.
+double joined(double squares, double graphs, double shared) {
+  return std::sqrt(squares + square(graphs) + 2 * shared * std::sqrt(squares) * graphs);
 }
 
 /// What weights may take more where the checkpoint's name alone tells their formats: attention stayed wide or it
@@ -317,13 +321,14 @@ spec::StageMemory stage_memory(const spec::Plan& plan, const spec::Stage& stage,
   const double beyond = outside_doubt(memory, rules, known, more, host);
   // A stated KV cache is what it is, and what the rest of the budget may be off by lies outside.
   const bool stated = plan.engine.kv_cache_memory_bytes.has_value();
-  const double within = std::sqrt(inside) + graphs_inside;
+  const double shared = rules.value("graphs_doubt_shared");
+  const double within = joined(inside, graphs_inside, shared);
   memory.kv_uncertainty_bytes = stated ? 0 : bytes(within + std::max(more_left, less_left));
   const Margin room{memory.kv_bytes - least_kv_bytes(plan, stage, layout, plan.max_model_len),
                     stated ? 0 : bytes(within + less_left), stated ? 0 : bytes(within + more_left)};
   // What lies outside may still take what idles in the budget at start-up; the first full batch of prompts then has
   // none.
-  const double doubt = std::sqrt(beyond + (stated ? inside : 0)) + graphs_outside + (stated ? graphs_inside : 0);
+  const double doubt = joined(beyond + (stated ? inside : 0), graphs_outside + (stated ? graphs_inside : 0), shared);
   Margin outside{outside_bytes(plan, stage, memory) - memory.other_bytes, bytes(doubt + (stated ? less_left : 0)),
                  bytes(doubt + (stated ? more_left : 0)) + activation.idle_bytes};
   const std::int64_t loading = loading_room_bytes(plan, stage, memory);

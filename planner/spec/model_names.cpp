@@ -59,11 +59,18 @@ CatalogModel model_of(const Node& entry, const Listed& listed) {
   return out;
 }
 
+/// Composed as its maker chose: neither a format nor another maker's checkpoint of the name means this one.
+bool is_particular(const Listed& listed) {
+  const auto stated = listed.variant ? listed.variant->find("particular") : std::nullopt;
+  return stated && stated->boolean();
+}
+
 /// The first listed name that `fits`.
 template <typename Fits>
-std::optional<std::pair<CatalogModel, std::string>> first_listed(Fits fits) {
+std::optional<std::pair<CatalogModel, std::string>> first_listed(Fits fits, bool particular_too = true) {
   for (const Node& entry : entries())
     for (const Listed& listed : listed_of(entry)) {
+      if (!particular_too && is_particular(listed)) continue;
       const auto found = std::find_if(listed.names.begin(), listed.names.end(), fits);
       if (found != listed.names.end()) return std::pair(model_of(entry, listed), *found);
     }
@@ -111,11 +118,11 @@ std::string untuned(const std::string& name) {
 std::optional<std::pair<CatalogModel, std::string>> of_base(const std::string& base) {
   const auto is_id = [](const std::string& name) { return name.find('/') != std::string::npos; };
   const std::string small = lower(base), plain = untuned(base);
-  auto exact =
-      first_listed([&](const std::string& name) { return is_id(name) && lower(without_organisation(name)) == small; });
+  auto exact = first_listed(
+      [&](const std::string& name) { return is_id(name) && lower(without_organisation(name)) == small; }, false);
   if (exact) return exact;
   return first_listed(
-      [&](const std::string& name) { return is_id(name) && untuned(without_organisation(name)) == plain; });
+      [&](const std::string& name) { return is_id(name) && untuned(without_organisation(name)) == plain; }, false);
 }
 
 bool is_of(const Node& row, const std::string& name) {
@@ -257,6 +264,7 @@ std::optional<ListedCheckpoint> listed_checkpoint(const std::string& name, DType
   if (!model) return std::nullopt;
   const bool experts = has_experts(*model, name);
   for (const Listed& listed : listed_of(model->entry)) {
+    if (is_particular(listed)) continue;
     const auto formats = formats_of(model_of(model->entry, listed), listed.names.front());
     if (formats && family(experts ? formats->experts : formats->dense) == family(dtype))
       return ListedCheckpoint{listed.names.front(), *formats};
